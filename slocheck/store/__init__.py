@@ -1,0 +1,117 @@
+"""The only memory of slocheck. `Store` is what the pipeline asks of it; `sqlite.py` keeps it, PostgreSQL comes later.
+
+Every method is synchronous and short; the caller may run it in a thread. All figures are computable as of any instant:
+methods that read history take `now_ms` or an explicit range and ignore what came later.
+Raises CannotWorkError, with a hint, for a store that is locked, broken, full, read-only, or of a newer version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from slocheck.core.model import Alert, Delivery, Event, Message, Outcome, Point, Role, Sli
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A check that this process may probe now. `due_ms` is the instant it was due (offset + k * every)."""
+
+    check: str
+    due_ms: int
+
+
+class Store(Protocol):
+    # --- what is due ---
+    def claim(self, due: Mapping[str, int], *, location: str, owner: str, now_ms: int, lease_ms: int) -> list[Claim]:
+        """Of {check name: due instant} those that nobody probed or claimed yet, claimed for `owner` until the lease ends.
+
+        One conditional update each, so of two overlapping runs exactly one gets a check. A claim ends with `record`
+        of a scheduled outcome whose due_ms is not earlier, with `release`, or with its lease.
+        """
+        ...
+
+    def release(self, owner: str) -> None: ...
+
+    def last_due(self, location: str) -> dict[str, int]:
+        """{check: due_ms of its newest scheduled outcome or live claim}."""
+        ...
+
+    # --- outcomes ---
+    def record(self, outcomes: Sequence[Outcome]) -> int:
+        """Writes them in one transaction with their counters; returns how many were new (an id known already is skipped)."""
+        ...
+
+    def outcomes(
+        self, *, check: str | None = None, location: str | None = None, start_ms: int | None = None,
+        end_ms: int | None = None, roles: Sequence[Role] = (), newest_first: bool = False, limit: int | None = None,
+    ) -> Iterator[Outcome]:
+        """Outcomes with start_ms < at <= end_ms, ordered by (at, id)."""
+        ...
+
+    def points(self, check: str, location: str, sli: Sli, *, start_ms: int, end_ms: int) -> list[Point]:
+        """The scheduled outcomes with start_ms < at <= end_ms as the SLI judges them, plus the one before and the one
+        after the range where they exist, so that owned time is exact at both edges."""
+        ...
+
+    def birth_ms(self, check: str, location: str | None = None) -> int | None:
+        """The instant of the first scheduled outcome ever."""
+        ...
+
+    def locations(self, check: str) -> tuple[str, ...]: ...
+
+    def counts(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[int, int, int]:
+        """(good, bad, unknown) scheduled outcomes with start_ms < at <= end_ms, by the hourly counters and exact edges."""
+        ...
+
+    def latencies(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[list[int], int]:
+        """(every latency sample in microseconds of scheduled outcomes, number of failed ones) in (start_ms, end_ms]."""
+        ...
+
+    # --- what checks remember ---
+    def recall(self, check: str, location: str) -> Mapping[str, Any]: ...
+
+    def remember(self, check: str, location: str, memory: Mapping[str, Any]) -> None: ...
+
+    # --- alerts and the outbox ---
+    def alerts(self) -> list[Alert]: ...
+
+    def commit(self, alerts: Sequence[Alert], events: Sequence[tuple[Event, Sequence[str]]], *, now_ms: int) -> int:
+        """The new states of alerts and, in the SAME transaction, one outbox row per event and destination name.
+
+        Rows that exist already (same event key and destination) are left alone. Returns the rows added.
+        """
+        ...
+
+    def claim_messages(self, *, now_ms: int, lease_ms: int, limit: int = 100) -> list[Message]:
+        """Takes pending messages that are due: sets a lease and counts an attempt. Per destination and episode the
+        order holds: a later transition waits until the earlier one is sent or dead."""
+        ...
+
+    def settle(self, deliveries: Iterable[Delivery], *, now_ms: int) -> None:
+        """sent -> `sent`; failed -> `pending` with back-off (10 s, 30 s, 1, 5, 15, 30 min, 1 h), `dead` after 8."""
+        ...
+
+    def messages(self, *, states: Sequence[str] = ()) -> list[Message]: ...
+
+    def revive(self, ids: Sequence[int], *, now_ms: int) -> int:
+        """Dead messages back to `pending`; returns how many."""
+        ...
+
+    # --- care ---
+    def checkpoint(self) -> None:
+        """Makes what was committed safe against power loss (WAL checkpoint)."""
+        ...
+
+    def check(self) -> list[str]:
+        """What is wrong with the store, in sentences; empty when it is sound."""
+        ...
+
+    def backup(self, path: str) -> None: ...
+
+    def prune(self, *, before_ms: int) -> int: ...
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
