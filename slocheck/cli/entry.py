@@ -1,0 +1,40 @@
+"""The command line: a lazy group, its options, and the last net.
+
+`--version` is answered before click is imported and `--help` before any command is: what runs from cron every minute
+must be cheap to start.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from slocheck import __version__
+
+COMMANDS = {
+    "demo": "Start the bundled sample API, watch it, break it, show everything.",
+    "init": "Write a commented checks.yaml from what is seen at a URL.",
+    "validate": "Report every problem of the suite at once.",
+    "run": "Run the selected checks now, once.",
+    "status": "One screen: what is wrong now, and every SLO.",
+    "report": "The SLO report of a period.",
+    "slo": "One objective with its budget and burn rates.",
+    "history": "The outcomes of one check.",
+    "explain": "What a kind, a finding or a figure means.",
+    "alerts": "Episodes and messages: list, test, retry.",
+    "export": "Write outcomes to stdout or a file.",
+    "import": "Read outcomes from files.",
+    "db": "The store: check, backup, prune, migrate.",
+    "doctor": "What is wrong with this machine.",
+    "schema": "JSON Schema of checks.yaml.",
+}
+MODULES = {"import": "import_"}
+
+
+def main() -> None:
+    """Runs the command line and exits with the contract's codes."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"slocheck {__version__}")
+        return
+    from slocheck.cli.group import run
+
+    sys.exit(run())
