@@ -1,0 +1,219 @@
+"""One run, from what is due to the last message. `tick` is the spine; everything else here serves one of its lines.
+
+    checks.yaml -> Suite -> what is due -> outcomes -> store -> figures -> alerts and outbox in ONE transaction
+    -> messages delivered -> Tick -> report and exit code
+
+The store is asked at these stations only, and asks nobody. `watch`, `demo` and `run --for` are loops around `tick`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from random import Random
+from typing import Any
+
+from slocheck import figures, notify, runner
+from slocheck.adapters.clock import Clock, SystemClock
+from slocheck.checks import Past
+from slocheck.checks import load as load_kind
+from slocheck.core import alerting, schedule
+from slocheck.core.model import (
+    PHASE_NAMES, Alert, Check, Delivery, Destination, Event, Outcome, Role, Suite, Tick, Verdict,
+)
+from slocheck.core.redact import Redactor
+from slocheck.runner import Bench, Ending, Job
+from slocheck.store import Store
+
+FLUSH_AT = 64
+"""Outcomes are written as they end, at the latest when this many wait: a kill loses less than a second of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which checks a run takes. `is_due_only`: those whose `every` has passed. Named checks are asked by hand."""
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
+    is_due_only: bool = False
+    is_recorded: bool = True
+
+    @property
+    def role(self) -> Role:
+        """Checks that are named are asked because somebody wonders: such samples are biased and stay out of SLIs."""
+        return Role.MANUAL if self.names and not self.is_due_only else Role.SCHEDULED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """Where a caller may look on: at each outcome as it ends, each re-probe, each delivery."""
+
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+    on_confirm: Callable[[Check, int], None] = lambda _check, _number: None
+    on_delivery: Callable[[Delivery], None] = lambda _delivery: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """Time, chance and limits of a run, replaced by tests and the demo."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    chance: Random = field(default_factory=Random)
+    deadline: timedelta = timedelta(minutes=10)
+    confirm_gap: timedelta = runner.CONFIRM_GAP
+    delivery_deadline: timedelta = timedelta(seconds=30)
+
+
+def tick(suite: Suite, store: Store, selection: Selection = Selection(), hooks: Hooks = Hooks(), means: Means = Means()) -> Tick:  # noqa: B008 - frozen
+    """Makes one run. Raises CannotWorkError where the store cannot be written: then nothing is claimed to be known."""
+    run_id, started_ms = _run_id(), means.clock.now_ms()
+    jobs = take(suite, store, selection, run_id, started_ms)
+    outcomes, ending = probe(suite, store, jobs, selection, hooks, means, run_id)
+    now_ms = means.clock.now_ms()
+    statuses = figures.statuses(suite, store, now_ms)
+    alerts, events = alerting.transitions(suite, store.alerts(), outcomes, now_ms, refusing=refusing(suite))
+    store.commit(alerts, route(events, suite.destinations), now_ms=now_ms)
+    deliveries = deliver(suite, store, hooks, means)
+    store.checkpoint()
+    return Tick(
+        suite=suite.name, location=suite.location, run=run_id, started_ms=started_ms, finished_ms=means.clock.now_ms(),
+        outcomes=tuple(outcomes), statuses=tuple(statuses), alerts=tuple(store.alerts()), events=tuple(events),
+        deliveries=tuple(deliveries), skipped=tuple(ending.untouched), is_interrupted=ending.interrupted,
+    )
+
+
+def select(suite: Suite, selection: Selection) -> list[Check]:
+    """The checks that the selection names, in the suite's order. Raises KeyError with the first name that is not there."""
+    chosen = [c for c in suite.checks if _is_chosen(c, selection)]
+    for name in selection.names:
+        if not any(fnmatchcase(c.name, name) for c in suite.checks):
+            raise KeyError(name)
+    return chosen
+
+
+def take(suite: Suite, store: Store, selection: Selection, run_id: str, now_ms: int) -> list[Job]:
+    """The jobs of this run. With `--due` each is claimed first, so that an overlapping run cannot take it too."""
+    chosen = {c.name: c for c in select(suite, selection)}
+    if not selection.is_due_only:
+        return [Job(check=c, due_ms=now_ms, role=selection.role) for c in chosen.values()]
+    due = schedule.due(tuple(chosen.values()), store.last_due(suite.location), now_ms)
+    lease_ms = max((chosen[name].timeout for name in due), default=timedelta(0)) // timedelta(milliseconds=1) + 60_000
+    claims = store.claim(due, location=suite.location, owner=run_id, now_ms=now_ms, lease_ms=lease_ms) if due else []
+    return [Job(check=chosen[c.check], due_ms=c.due_ms) for c in claims]
+
+
+def probe(
+    suite: Suite, store: Store, jobs: Sequence[Job], selection: Selection, hooks: Hooks, means: Means, run_id: str,
+) -> tuple[list[Outcome], Ending]:
+    """Asks, and writes what comes as it comes."""
+    if not jobs:
+        return [], Ending()
+    made: list[Outcome] = []
+    desk = _Desk(store, selection.is_recorded)
+
+    def emit(outcome: Outcome) -> None:
+        made.append(outcome)
+        desk.put(outcome)
+        hooks.on_outcome(outcome)
+
+    bench = Bench(
+        suite=suite.name, location=suite.location, run=run_id, emit=emit, clock=means.clock, chance=means.chance,
+        recall=lambda check: store.recall(check.name, suite.location),
+        remember=lambda check, memory: store.remember(check.name, suite.location, memory),
+        past=lambda check, ms: past(store, check, suite.location, ms, means.clock.now_ms()),
+        is_confirmed=lambda check: is_confirmed(store, check, suite.location, means.clock.now_ms()),
+        on_confirm=hooks.on_confirm, redactor=Redactor(suite.secrets), deadline=means.deadline, confirm_gap=means.confirm_gap,
+    )
+    try:
+        ending = runner.run(jobs, bench)
+    finally:
+        desk.flush()
+        store.release(run_id)
+    return made, ending
+
+
+class _Desk:
+    """Outcomes on their way to the store, a few at a time."""
+
+    def __init__(self, store: Store, is_recorded: bool) -> None:  # noqa: FBT001
+        self.store, self.is_recorded = store, is_recorded
+        self.waiting: list[Outcome] = []
+
+    def put(self, outcome: Outcome) -> None:
+        self.waiting.append(outcome)
+        if len(self.waiting) >= FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        if waiting and self.is_recorded:
+            self.store.record(waiting)
+
+
+def past(store: Store, check: Check, location: str, window_ms: int, now_ms: int) -> list[Past]:
+    """The scheduled outcomes of the last `window_ms`, oldest first, for kinds that judge over a window."""
+    rows = store.outcomes(
+        check=check.name, location=location, start_ms=now_ms - window_ms, end_ms=now_ms, roles=(Role.SCHEDULED,),
+    )
+    return [
+        Past(
+            at_ms=o.at_ms, verdict=o.verdict, latency_us=o.latency_us, samples_us=o.samples_us,
+            phases={name: getattr(o.phases, name) for name in PHASE_NAMES} if o.phases else {},
+        )
+        for o in rows
+    ]
+
+
+def is_confirmed(store: Store, check: Check, location: str, now_ms: int) -> bool:
+    """Whether a failure was confirmed within the short window (5 minutes, at least 3 intervals)."""
+    window_ms = max(300_000, 3 * check.every_ms)
+    rows = list(store.outcomes(
+        check=check.name, location=location, start_ms=now_ms - window_ms, end_ms=now_ms, roles=(Role.CONFIRM,),
+    ))
+    return len(rows) >= check.confirm and all(o.verdict is Verdict.BAD for o in rows[-check.confirm:])
+
+
+def refusing(suite: Suite) -> frozenset[str]:
+    """Names of the checks whose kind must not be asked again after a failure."""
+    kinds = {c.kind for c in suite.checks}
+    return frozenset(c.name for c in suite.checks if c.kind in {k for k in kinds if not load_kind(k).confirms})
+
+
+def route(events: Iterable[Event], destinations: Sequence[Destination]) -> list[tuple[Event, tuple[str, ...]]]:
+    """Who hears of what: the destinations that subscribe to the event's class (`on:`)."""
+    return [(event, tuple(d.name for d in destinations if event.on in d.on)) for event in events]
+
+
+def deliver(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Delivery]:
+    """Sends what is due, and settles each row as its answer comes: a kill in between sends again, with the same key."""
+    seconds = means.delivery_deadline.total_seconds()
+    messages = store.claim_messages(now_ms=means.clock.now_ms(), lease_ms=int(seconds * 1000) + 30_000)
+    if not messages:
+        return []
+
+    def settle(delivery: Delivery) -> None:
+        store.settle([delivery], now_ms=means.clock.now_ms())
+        hooks.on_delivery(delivery)
+
+    urls: Mapping[str, Destination] = {d.name: d for d in suite.destinations}
+    return notify.deliver(messages, urls, deadline_s=seconds, on_result=settle)
+
+
+def _is_chosen(check: Check, selection: Selection) -> bool:
+    return (
+        check.is_enabled
+        and (not selection.names or any(fnmatchcase(check.name, n) for n in selection.names))
+        and (not selection.tags or not set(selection.tags).isdisjoint(check.tags))
+        and (not selection.kinds or check.kind in selection.kinds)
+        and (selection.shard is None or schedule.shard(check.name, selection.shard[1]) == selection.shard[0])
+    )
+
+
+def _run_id() -> str:
+    return f"{os.getpid():x}-{secrets.token_hex(6)}"
