@@ -12,6 +12,7 @@ and may have
                     raises OptionProblem
   CONFIRMS          False where asking again after a failure would be wrong or rude (default True)
   SLIS              names of the SLIs that its outcomes can feed (default ("availability",))
+  plan              (options) -> lines that say what a probe would send, without secrets (`run --dry-run`)
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class Kind:
     bind: Callable[[Any, Ground], Any]
     confirms: bool
     slis: tuple[str, ...]
+    plan: Callable[[Any], Sequence[str]] = lambda _options: ()
 
 
 def names() -> tuple[str, ...]:
@@ -111,4 +113,5 @@ def load(name: str) -> Kind:
         name=name, doc=module.__doc__ or "", options=module.Options, findings=module.FINDINGS, example=module.EXAMPLE,
         probe=module.probe, judge=module.judge, bind=getattr(module, "bind", lambda options, _ground: options),
         confirms=getattr(module, "CONFIRMS", True), slis=tuple(getattr(module, "SLIS", ("availability",))),
+        plan=getattr(module, "plan", lambda _options: ()),
     )
