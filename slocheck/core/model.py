@@ -403,6 +403,67 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """Latencies in microseconds; None where too few values carry the quantile. Failed exchanges rank above every value.
+
+    A figure that falls among the failed is `math.inf`. `bound` is the relative error: 0.0 exact, 0.01 from sketches.
+    """
+
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    n: int = 0
+    bound: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFigures:
+    """One check over a period: scheduled outcomes by verdict (`n` known = good + failed), its latencies, its last outcome."""
+
+    check: Check
+    n: int
+    failed: int
+    unknown: int
+    coverage: Fraction | None
+    latency: Percentiles
+    phases: Mapping[str, Percentiles] = field(default_factory=dict)
+    last: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A day (UTC) of one SLO in exact seconds: a bar of the report. All None or 0: no data."""
+
+    start_ms: int
+    end_ms: int
+    good_s: Fraction
+    bad_s: Fraction
+    unknown_s: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that `status` and `report` print, as of `generated_ms`. `period` None: each SLO over its own window.
+
+    `days` and `burndown` are keyed by the SLO status's name; a point of the burn-down is (at_ms, share of the budget that
+    is left, None where nothing is known). `undelivered` are the messages that wait or are dead.
+    """
+
+    suite: Suite
+    generated_ms: int
+    period: tuple[int, int] | None
+    statuses: tuple[SloStatus, ...] = ()
+    checks: tuple[CheckFigures, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    undelivered: tuple[Message, ...] = ()
+    days: Mapping[str, tuple[Day, ...]] = field(default_factory=dict)
+    burndown: Mapping[str, tuple[tuple[int, Fraction | None], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """One run, from the first probe to the last message: what `run` prints and what the exit code is made of."""
 

@@ -69,6 +69,17 @@ class Store(Protocol):
         """(every latency sample in microseconds of scheduled outcomes, number of failed ones) in (start_ms, end_ms]."""
         ...
 
+    # --- what figures keep, so that a month is not read again each minute ---
+    def slo_hours(self, digest: str, *, start_ms: int, end_ms: int) -> dict[int, str]:
+        """{start of a whole UTC hour in ms: what `keep_slo_hours` was given for it} for start_ms <= hour < end_ms.
+
+        `digest` names a definition of an SLO; the text is the caller's (JSON). `record` forgets the hours that an outcome
+        could change (from one that begins 2 * every before it on), so what is found here is always still true.
+        """
+        ...
+
+    def keep_slo_hours(self, digest: str, hours: Mapping[int, str]) -> None: ...
+
     # --- what checks remember ---
     def recall(self, check: str, location: str) -> Mapping[str, Any]: ...
 

@@ -1,0 +1,133 @@
+"""Host names to addresses: our own lookups, timed inside the thread that makes them.
+
+The loop's executor would do, but its threads are few, its queue would be counted as lookup time, and a resolver that
+hangs would keep the process from ending. These threads are daemons.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from queue import SimpleQueue
+from typing import Any
+
+from slocheck.core.errors import ProberError, TargetError
+
+THREADS = 16
+FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+_NO_SUCH_NAME = {
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to connect: `family` is AF_INET or AF_INET6, `sockaddr` what `socket.connect` takes."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+    @property
+    def family_number(self) -> int:
+        return 6 if self.family == socket.AF_INET6 else 4
+
+    def __str__(self) -> str:
+        host, port = self.sockaddr[:2]
+        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a lookup gave: `began_ns` and `ended_ns` are on `time.perf_counter_ns`, taken in its thread."""
+
+    addresses: tuple[Address, ...] = ()
+    error: OSError | UnicodeError | None = None
+    began_ns: int = 0
+    ended_ns: int = 0
+
+
+@lru_cache(maxsize=4096)
+def literal(host: str, port: int) -> Address | None:
+    """The address that `host` already is, or None if it is a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, ValueError):
+            socket.inet_pton(family, host)
+            return Address(family=family, sockaddr=(host, port) if family == socket.AF_INET else (host, port, 0, 0))
+    return None
+
+
+def find(host: str, port: int, family: int) -> Found:
+    """One blocking lookup. `family` is 0 (any), 4 or 6."""
+    began = time.perf_counter_ns()
+    try:
+        rows = socket.getaddrinfo(host, port, FAMILIES[family], socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return Found(error=error, began_ns=began, ended_ns=time.perf_counter_ns())
+    ended = time.perf_counter_ns()
+    addresses = dict.fromkeys(Address(family=row[0], sockaddr=tuple(row[4])) for row in rows)
+    return Found(addresses=tuple(addresses), began_ns=began, ended_ns=ended)
+
+
+def as_probe_error(found: Found, host: str, family: int) -> TargetError | ProberError | None:
+    """A name that does not exist is theirs; a resolver that does not answer is ours. None if there are addresses."""
+    kind = {0: "", 4: "IPv4 ", 6: "IPv6 "}[family]
+    if found.error is None:
+        return None if found.addresses else TargetError("dns.not_found", f"{host} has no {kind}address")
+    if isinstance(found.error, UnicodeError):
+        return TargetError("dns.not_found", f"{host} is not a name that can exist")
+    if isinstance(found.error, socket.gaierror) and found.error.errno in _NO_SUCH_NAME:
+        return TargetError("dns.not_found", f"{host} has no {kind}address: {_reason(found.error)}")
+    return ProberError("prober.dns", f"our resolver could not look up {host}: {_reason(found.error)}")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+class Lookups:
+    """Up to THREADS lookups side by side, started as they are needed."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._limit = threads
+        self._jobs: SimpleQueue[Any] = SimpleQueue()
+        self._threads = 0
+        self._busy = 0
+        self._lock = threading.Lock()
+
+    async def find(self, host: str, port: int, family: int) -> Found:
+        """The same as `find`, in a thread. A cancelled caller leaves the lookup to end by itself, unheard."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Found] = loop.create_future()
+        with self._lock:
+            self._busy += 1
+            if self._busy > self._threads and self._threads < self._limit:
+                self._threads += 1
+                threading.Thread(target=self._serve, name="slocheck-lookup", daemon=True).start()
+        self._jobs.put((loop, future, host, port, family))
+        return await future
+
+    def close(self) -> None:
+        """Lets the threads end once they are idle."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._jobs.put(None)
+            self._threads = 0
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            loop, future, host, port, family = job
+            found = find(host, port, family)
+            with self._lock:
+                self._busy -= 1
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(_hand_over, future, found)
+
+
+def _hand_over(future: asyncio.Future[Found], found: Found) -> None:
+    if not future.done():
+        future.set_result(found)

@@ -1,0 +1,84 @@
+"""Keeps secrets out of every text: exact values in all the forms in which they travel, and headers known to carry them.
+
+Every value that came from the environment is a secret (`Suite.secrets`). Values under four characters are not masked:
+they would blank out innocent text (`validate` warns of them).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+SHORTEST = 4
+_SHORTEST_BASE64 = 6  # a shorter run of base64 is met by chance
+
+SECRET_HEADERS = frozenset({
+    "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "apikey", "x-auth-token",
+    "x-access-token", "x-amz-security-token", "x-csrf-token", "private-token", "x-vault-token",
+})
+"""Header names whose values are never shown, whether or not we know the value. Lower case."""
+
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@'\"<>]+(?=@)")
+_HEADER_LINE = re.compile(rf"(?i)\b({'|'.join(sorted(SECRET_HEADERS))})(['\"]?\s*[:=]\s*['\"]?)[^\r\n'\"]+")
+
+
+class Redactor:
+    """Replaces secrets by `***`: as they are, URL-, HTML-, JSON- and base64-encoded at any alignment."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        ordered = sorted(forms, key=len, reverse=True)  # the longest first, so that no tail of a longer form stays
+        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def text(self, text: str) -> str:
+        """The text without secrets, credentials in addresses and values of secret headers."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        if "://" in text:
+            text = _CREDENTIALS.sub(MASK, text)
+        return _HEADER_LINE.sub(rf"\1\2{MASK}", text)
+
+    def header(self, name: str, value: str) -> str:
+        """A header's value, fit to be shown."""
+        return MASK if name.lower() in SECRET_HEADERS else self.text(value)
+
+    def value(self, value: Any) -> Any:
+        """The same for JSON values, at any depth; keys too."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(k)): self._field(str(k), v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(v) for v in value]
+        return value
+
+    def _field(self, name: str, value: Any) -> Any:
+        return MASK if name.lower() in SECRET_HEADERS and isinstance(value, str) else self.value(value)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="").lower())
+    yield html.escape(secret)
+    for is_ascii in (True, False):
+        yield json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+    yield ascii(secret)[1:-1]
+    for piece in _base64_pieces(secret.encode()):
+        yield from (piece, piece.replace("+", "-").replace("/", "_"), quote(piece, safe=""))
+
+
+def _base64_pieces(data: bytes) -> Iterator[str]:
+    """What of the encoding does not depend on the bytes around it, at each of the three alignments (RFC 4648 section 4)."""
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + data).decode("ascii")
+        start = (0, 2, 3)[shift]  # characters that hold bits of the bytes before
+        bits = (shift + len(data)) * 8
+        piece = encoded[start : bits // 6]
+        if len(piece) >= _SHORTEST_BASE64:
+            yield piece
