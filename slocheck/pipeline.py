@@ -8,29 +8,42 @@ The store is asked at these stations only, and asks nobody. `watch`, `demo` and 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Any
 
 from slocheck import figures, notify, runner
 from slocheck.adapters.clock import Clock, SystemClock
+from slocheck.adapters.pulse import ping
 from slocheck.checks import Past
 from slocheck.checks import load as load_kind
 from slocheck.core import alerting, schedule
+from slocheck.core.errors import CannotWorkError
 from slocheck.core.model import (
-    PHASE_NAMES, Alert, Check, Delivery, Destination, Event, Outcome, Role, Suite, Tick, Verdict,
+    PHASE_NAMES,
+    Check,
+    Delivery,
+    Destination,
+    Event,
+    Outcome,
+    Role,
+    Suite,
+    Tick,
+    Verdict,
 )
 from slocheck.core.redact import Redactor
 from slocheck.runner import Bench, Ending, Job
 from slocheck.store import Store
 
 FLUSH_AT = 64
-"""Outcomes are written as they end, at the latest when this many wait: a kill loses less than a second of them."""
+FLUSH_AFTER_S = 0.2
+"""Outcomes are written a few at a time: when this many wait, or the oldest has waited this long. A kill loses no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +81,29 @@ class Means:
     deadline: timedelta = timedelta(minutes=10)
     confirm_gap: timedelta = runner.CONFIRM_GAP
     delivery_deadline: timedelta = timedelta(seconds=30)
+    ping: Callable[..., str] = ping
 
 
-def tick(suite: Suite, store: Store, selection: Selection = Selection(), hooks: Hooks = Hooks(), means: Means = Means()) -> Tick:  # noqa: B008 - frozen
+def tick(suite: Suite, store: Store, selection: Selection = Selection(), hooks: Hooks = Hooks(), means: Means = Means()) -> Tick:
     """Makes one run. Raises CannotWorkError where the store cannot be written: then nothing is claimed to be known."""
     run_id, started_ms = _run_id(), means.clock.now_ms()
     jobs = take(suite, store, selection, run_id, started_ms)
     outcomes, ending = probe(suite, store, jobs, selection, hooks, means, run_id)
+    made = Tick(
+        suite=suite.name, location=suite.location, run=run_id, started_ms=started_ms, finished_ms=means.clock.now_ms(),
+        outcomes=tuple(outcomes), skipped=tuple(ending.untouched), is_interrupted=ending.interrupted,
+    )
+    if not selection.is_recorded:  # nothing was kept, so nothing is known beyond these outcomes, and nobody is told
+        return made
     now_ms = means.clock.now_ms()
-    statuses = figures.statuses(suite, store, now_ms)
     alerts, events = alerting.transitions(suite, store.alerts(), outcomes, now_ms, refusing=refusing(suite))
     store.commit(alerts, route(events, suite.destinations), now_ms=now_ms)
-    deliveries = deliver(suite, store, hooks, means)
+    statuses = figures.statuses(suite, store, now_ms)
+    deliveries = [] if ending.interrupted else deliver(suite, store, hooks, means)
     store.checkpoint()
-    return Tick(
-        suite=suite.name, location=suite.location, run=run_id, started_ms=started_ms, finished_ms=means.clock.now_ms(),
-        outcomes=tuple(outcomes), statuses=tuple(statuses), alerts=tuple(store.alerts()), events=tuple(events),
-        deliveries=tuple(deliveries), skipped=tuple(ending.untouched), is_interrupted=ending.interrupted,
+    return replace(
+        made, finished_ms=means.clock.now_ms(), statuses=tuple(statuses), alerts=tuple(store.alerts()), events=tuple(events),
+        deliveries=tuple(deliveries), heartbeat=pulse(suite, store, means),
     )
 
 
@@ -139,7 +158,7 @@ def probe(
 
 
 class _Desk:
-    """Outcomes on their way to the store, a few at a time."""
+    """Outcomes on their way to the store. A probe that hangs must not keep the others' outcomes waiting beside it."""
 
     def __init__(self, store: Store, is_recorded: bool) -> None:  # noqa: FBT001
         self.store, self.is_recorded = store, is_recorded
@@ -148,12 +167,19 @@ class _Desk:
     def put(self, outcome: Outcome) -> None:
         self.waiting.append(outcome)
         if len(self.waiting) >= FLUSH_AT:
+            self._flush_early()
+        elif len(self.waiting) == 1:
+            asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_early)
+
+    def _flush_early(self) -> None:
+        """A store that fails now is asked once more at the end, and then it is said: the probes go on meanwhile."""
+        with contextlib.suppress(CannotWorkError):
             self.flush()
 
     def flush(self) -> None:
-        waiting, self.waiting = self.waiting, []
-        if waiting and self.is_recorded:
-            self.store.record(waiting)
+        if self.waiting and self.is_recorded:
+            self.store.record(self.waiting)
+        self.waiting = []
 
 
 def past(store: Store, check: Check, location: str, window_ms: int, now_ms: int) -> list[Past]:
@@ -203,6 +229,13 @@ def deliver(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Deli
 
     urls: Mapping[str, Destination] = {d.name: d for d in suite.destinations}
     return notify.deliver(messages, urls, deadline_s=seconds, on_result=settle)
+
+
+def pulse(suite: Suite, store: Store, means: Means) -> str:
+    """Pings the suite's heartbeat; `/fail` while a message could not be delivered to anybody. "" or what went wrong."""
+    if not suite.heartbeat:
+        return ""
+    return means.ping(suite.heartbeat, is_well=not store.messages(states=("dead",)))
 
 
 def _is_chosen(check: Check, selection: Selection) -> bool:

@@ -151,7 +151,7 @@ class _Run:
     def _signals(self, work: asyncio.Future[None]) -> Iterator[None]:
         """While probing, a signal ends the probes and not the process: outcomes made so far must reach the store."""
         loop = asyncio.get_running_loop()
-        caught = (signal.SIGINT, signal.SIGTERM)
+        caught: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
         try:
             for number in caught:
                 loop.add_signal_handler(number, self._halt, work, "prober.interrupted")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -26,11 +27,11 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
-            return self._refuse(ctx, name)
+            self._refuse(ctx, name)
         command: click.Command = importlib.import_module(f"slocheck.cli.{MODULES.get(name, name)}").command
         return command
 
-    def _refuse(self, ctx: click.Context, name: str) -> None:
+    def _refuse(self, ctx: click.Context, name: str) -> NoReturn:
         from difflib import get_close_matches
 
         near = get_close_matches(name, COMMANDS, n=1)
@@ -66,6 +67,7 @@ def group(
 def run(args: Sequence[str] | None = None) -> int:
     """Runs the group on `args` (default: the process's) and returns the exit code. Never raises."""
     app = App()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of probing, too, it ends as ^C does
     try:
         code = group.main(args=None if args is None else list(args), prog_name="slocheck", standalone_mode=False, obj=app)
         sys.stdout.flush()

@@ -479,3 +479,4 @@ class Tick:
     deliveries: tuple[Delivery, ...] = ()
     skipped: tuple[str, ...] = ()
     is_interrupted: bool = False
+    heartbeat: str = ""  # why the heartbeat was not taken; empty when it was, or when there is none
