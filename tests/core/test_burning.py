@@ -1,0 +1,284 @@
+"""Alerts on burning budgets: gates, freeze, latch, episodes; each rule with the history in which it matters."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+
+from slocheck.core.burning import LATCH_MS, Spell, Watch, read, step
+from slocheck.core.model import AlertRule, Method, Objective, Slo, Verdict, Window
+from slocheck.core.policy import Pair, Policy, classic, derive
+from slocheck.core.watched import Sample, Watched, track_outcomes, track_slices
+
+MIN = 60_000
+HOUR = 60 * MIN
+ZERO = 28_000_000 * MIN
+G, B, U = Verdict.GOOD, Verdict.BAD, Verdict.UNKNOWN
+
+
+def slo(target="0.995", days=30, **more) -> Slo:
+    return Slo(
+        name="availability", checks=("home",), objectives=(Objective(target=Fraction(target), text=target),),
+        window=Window(duration=timedelta(days=days)), **more,
+    )
+
+
+def track(bad=(), *, minutes=240, missing=(), confirmed=(), unknown=(), every=MIN, excluded=()):
+    """A sample each minute from ZERO on."""
+    samples = [
+        Sample(
+            at_ms=ZERO + m * every, verdict=U if m in unknown else B if m in bad else G,
+            confirmed_ms=ZERO + m * every + 20_000 if m in confirmed else None,
+        )
+        for m in range(minutes) if m not in missing
+    ]
+    return track_outcomes(samples, excluded)
+
+
+def watched(*, tracks=None, every=MIN, places=1, excluded=(), check="home", **more) -> Watched:
+    return Watched(
+        check=check, step_ms=every, every_ms=every, tracks=tracks or {"local": track(every=every, excluded=excluded, **more)}, places=places,
+        birth_ms=ZERO, excluded=excluded,
+    )
+
+
+def story(one: Watched, policy: Policy, start: int, end: int) -> list[tuple[int, str, str]]:
+    """(minute, what, severity) of everything told when evaluated each minute."""
+    return stories(Watch(checks=((one, policy),)), start, end)
+
+
+def stories(watch: Watch, start: int, end: int) -> list[tuple[int, str, str]]:
+    spell, told = Spell(), []
+    for minute in range(start, end):
+        for second in (0, 30):
+            t = ZERO + minute * MIN + second * 1000
+            spell, changes = step(spell, watch, t)
+            told += [(minute, c.what, c.severity) for c in changes]
+    return told
+
+
+DERIVED = [  # P in days: burn rates of the four pairs, None where one is left out; severity
+    (7, [("3.36", "page"), ("1.4", "ticket"), None, None]),
+    (14, [("6.72", "page"), ("2.8", "page"), ("1.4", "ticket"), None]),
+    (28, [("13.44", "page"), ("5.6", "page"), ("2.8", "ticket"), ("14/15", "ticket")]),
+    (30, [("14.4", "page"), ("6", "page"), ("3", "ticket"), ("1", "ticket")]),
+    (90, [("43.2", "page"), ("18", "page"), ("9", "ticket"), ("3", "ticket")]),
+]
+
+
+@pytest.mark.parametrize(("days", "expected"), DERIVED)
+def test_thresholds_follow_from_the_window(days, expected):
+    policy = derive(slo(days=days), MIN)
+    wanted = [(Fraction(row[0]), row[1]) for row in expected if row]
+    assert [(p.burn, p.severity) for p in policy.pairs] == wanted
+    assert len(policy.left_out) == 4 - len(wanted)
+    assert all(left.why for left in policy.left_out)
+
+
+@pytest.mark.parametrize(("target", "labels"), [
+    ("0.93", ["6h/30m", "24h/2h", "3d/6h"]),  # 14.4 can never be reached at or under 93.055 %
+    ("0.83", ["24h/2h", "3d/6h"]),  # nor 6 at or under 83.33 %
+])
+def test_a_threshold_that_can_never_be_reached_is_left_out(target, labels):
+    assert [p.label for p in derive(slo(target), MIN).pairs] == labels
+
+
+def test_three_probes_fit_into_every_short_window():
+    assert [p.label for p in derive(slo(), 5 * MIN).pairs] == ["1h/15m", "6h/30m", "24h/2h", "3d/6h"]
+    assert [p.label for p in derive(slo(), 20 * MIN).pairs] == ["6h/1h", "24h/2h", "3d/6h"]
+
+
+def test_rules_by_hand_pass_the_same_gates():
+    rules = (
+        AlertRule(long=timedelta(hours=1), short=None, burn=Fraction("16.8"), severity="page"),
+        AlertRule(long=timedelta(days=40), short=None, burn=Fraction(1), severity="ticket"),
+    )
+    policy = derive(slo(days=7, alerts=rules), MIN)
+    assert [(p.label, p.burn, p.severity) for p in policy.pairs] == [("1h/5m", Fraction("16.8"), "page")]
+    assert "longer than the window" in policy.left_out[0].why
+    assert derive(slo(alerts=()), MIN).pairs == ()
+
+
+def test_the_classic_pairs_are_never_moved_nor_left_out():
+    assert [(p.label, p.burn) for p in classic(slo("0.5", days=7)).pairs] == [
+        ("1h/5m", Fraction("3.36")), ("6h/30m", Fraction("1.4")), ("24h/2h", Fraction("0.7")), ("3d/6h", Fraction(7, 30)),
+    ]
+
+
+def one_pair(burn="14.4", severity="page", long=HOUR, short=5 * MIN, target="0.995") -> Policy:
+    return Policy(pairs=(Pair(long_ms=long, short_ms=short, burn=Fraction(burn), severity=severity),), left_out=(), allowed=1 - Fraction(target))
+
+
+def answer(one: Watched, policy: Policy, minute: int, seconds: int = 0) -> str:
+    return read(one, policy, ZERO + minute * MIN + seconds * 1000)[0].answer
+
+
+def test_exactly_the_threshold_is_not_above_it():
+    # 6 of 60 bad is 10 %; a threshold of 10 % is not exceeded, one a hair lower is.
+    one = watched(bad=range(115, 121), confirmed=range(115, 121))
+    assert answer(one, one_pair(burn="20"), 120) == "calm"
+    assert answer(one, one_pair(burn="19.9999"), 120) == "fire"
+
+
+def test_both_windows_must_be_above():
+    recovered = watched(bad=range(100, 110), confirmed=range(100, 110))
+    assert answer(recovered, one_pair(), 109) == "fire"
+    assert answer(recovered, one_pair(), 114) == "calm", "the long window still is, the short one is not"
+    fresh = watched(bad=(120,), confirmed=(120,))
+    assert answer(fresh, one_pair(), 120) == "calm", "the short window is, the long one is not"
+
+
+@pytest.mark.parametrize(("bad", "confirmed", "expected"), [
+    ((116, 117, 118, 119, 120), (), "fire"),  # three in the long and two in the short window
+    ((80, 90, 100, 110, 120), (), "pending"),  # three in the long, but one in the short
+    ((80, 90, 100, 110, 120), (120,), "fire"),  # that one is confirmed
+    ((80, 90, 100, 110, 120), (110,), "pending"),  # a confirmed one outside of the short window is of no help
+])
+def test_a_page_needs_a_confirmed_failure_or_several(bad, confirmed, expected):
+    assert answer(watched(bad=bad, confirmed=confirmed), one_pair(), 120, seconds=20) == expected
+
+
+def test_a_confirmation_counts_from_the_moment_it_was_made():
+    one = watched(bad=(80, 90, 100, 110, 120), confirmed=(120,))
+    assert [answer(one, one_pair(), 120, seconds=s) for s in (0, 19, 20)] == ["pending", "pending", "fire"]
+
+
+def test_a_ticket_needs_three_bad_ones():
+    policy = one_pair(burn="1", severity="ticket")
+    assert answer(watched(bad=(119, 120), confirmed=(119, 120)), policy, 120) == "pending"
+    assert answer(watched(bad=(118, 119, 120)), policy, 120) == "fire"
+
+
+def test_a_cold_start_does_not_count_one_failure_as_everything():
+    # Four probes since birth, one of them bad and confirmed: 25 % of what is there, 1/30 of half a window.
+    one = watched(bad=(3,), confirmed=(3,))
+    assert read(one, one_pair(), ZERO + 3 * MIN + 20_000)[0].answer == "calm"
+
+
+def test_a_pair_is_frozen_while_half_of_its_window_is_missing():
+    gap = watched(missing=range(60, 125))
+    assert answer(gap, one_pair(), 126) == "frozen"
+    assert answer(gap, one_pair(), 160) == "calm", "30 of 60 are there again"
+
+
+def test_a_pair_is_frozen_while_the_newest_outcome_is_old():
+    assert answer(watched(missing=range(100, 240)), one_pair(), 102) == "calm"
+    assert answer(watched(missing=range(100, 240)), one_pair(), 103) == "frozen"
+
+
+def test_unknown_outcomes_are_no_data():
+    assert answer(watched(unknown=range(100, 240)), one_pair(), 140) == "frozen"
+
+
+def test_the_windows_are_open_at_the_left_and_closed_at_the_right():
+    pair = one_pair().pairs[0]
+    one = watched(bad=(60, 120))
+    t = ZERO + 120 * MIN
+    assert (one.pooled.n(t, pair.short_ms), one.pooled.bad(t, pair.long_ms), one.pooled.bad(t - 1, pair.long_ms)) == (5, 1, 1)
+
+
+def test_an_outage_is_one_episode_from_page_to_resolve():
+    one = watched(bad=range(120, 150), confirmed=(120,), minutes=600)
+    told = story(one, derive(slo(), MIN), 60, 600)
+    assert [(what, severity) for _, what, severity in told] == [("fire", "page"), ("recovering", "page"), ("down", "ticket"), ("resolve", "page")]
+    fired = told[0][0]
+    assert fired == 124, "five of sixty are above 7.2 %"
+    assert told[1][0] == 149 + LATCH_MS // MIN, "ten minutes after the last failure"
+
+
+def test_a_short_dip_below_is_the_same_spell():
+    bad = [*range(120, 130), *range(137, 150)]
+    one = watched(bad=bad, confirmed=bad, minutes=400)
+    told = story(one, one_pair(), 60, 400)
+    assert [what for _, what, _ in told] == ["fire", "resolve"]
+
+
+def test_a_resolve_waits_for_ten_calm_minutes():
+    one = watched(bad=range(120, 130), confirmed=range(120, 130), minutes=400)
+    told = story(one, one_pair(), 60, 400)
+    assert [(m, what) for m, what, _ in told] == [(124, "fire"), (143, "resolve")]
+
+
+def test_an_open_ticket_does_not_swallow_a_second_page():
+    first, second = list(range(120, 150)), list(range(200, 230))
+    one = watched(bad=[*first, *second], confirmed=[*first, *second], minutes=700)
+    told = story(one, derive(slo(), MIN), 60, 700)
+    assert [(what, severity) for _, what, severity in told if what in ("fire", "worse", "down")] == [
+        ("fire", "page"), ("down", "ticket"), ("worse", "page"), ("down", "ticket"),
+    ]
+
+
+def test_a_frozen_alert_neither_fires_nor_resolves():
+    one = watched(bad=range(120, 130), confirmed=range(120, 130), missing=range(130, 200), minutes=300)
+    told = story(one, one_pair(), 60, 198)
+    assert [what for _, what, _ in told] == ["fire", "stale"]
+
+
+def test_one_silence_is_told_once_and_its_end_once():
+    one = watched(missing=range(100, 160), minutes=240)
+    assert [(m, what) for m, what, _ in story(one, one_pair(), 60, 240)] == [(102, "stale"), (160, "back")]
+
+
+def test_maintenance_holds_the_alert_and_its_clock():
+    window = ((ZERO + 135 * MIN, ZERO + 195 * MIN),)
+    one = watched(bad=range(120, 130), confirmed=range(120, 130), minutes=400, excluded=window)
+    told = story(one, one_pair(), 60, 400)
+    assert [what for _, what, _ in told] == ["fire", "resolve"]
+    assert told[1][0] == 143 + 60
+
+
+def places(**bad):
+    return {place: track(bad=minutes, confirmed=minutes) for place, minutes in bad.items()}
+
+
+@pytest.mark.parametrize(("tracks", "declared", "expected"), [
+    (places(eu=range(110, 121), us=()), 2, "pending"),  # one region of two
+    (places(eu=range(110, 121), us=range(110, 121)), 2, "fire"),
+    ({"eu": track(bad=range(110, 121), confirmed=range(110, 121))}, 1, "fire"),
+])
+def test_a_page_needs_two_locations_where_two_have_data(tracks, declared, expected):
+    assert answer(watched(tracks=tracks, places=declared), one_pair(), 120) == expected
+
+
+def test_one_location_is_enough_when_only_one_has_data():
+    tracks = {"eu": track(bad=range(110, 121), confirmed=range(110, 121)), "us": track(minutes=115)}
+    assert answer(watched(tracks=tracks, places=2), one_pair(burn="5"), 120) == "fire"
+
+
+def test_the_message_can_name_the_culprit():
+    calm, ill = watched(check="home"), watched(check="orders", bad=range(110, 121), confirmed=range(110, 121))
+    spell, changes = step(Spell(), Watch(checks=((calm, one_pair()), (ill, one_pair()))), ZERO + 120 * MIN)
+    assert [(c.what, c.check) for c in changes] == [("fire", "orders")]
+    assert (spell.culprit, spell.rule, spell.state) == ("orders", "1h/5m", "firing")
+
+
+def test_what_a_spell_remembers_survives_its_json_form():
+    import json
+
+    one = watched(bad=range(110, 121), confirmed=range(110, 121))
+    spell, _ = step(Spell(), Watch(checks=((one, one_pair()),)), ZERO + 120 * MIN)
+    assert Spell.from_data(json.loads(json.dumps(spell.to_data()))) == spell
+    assert Spell.from_data({"severity": "page", "from_the_future": 1}).severity == "page"
+
+
+SLICES = [  # outcomes of one slice of 5 min at a probe a minute, target, (decided after ms, bad)
+    ("ggggg", "1", (300_000, False)),
+    ("gbggg", "1", (60_000, True)),  # cannot be saved any more
+    ("gbggg", "0.8", (300_000, False)),
+    ("gbgbg", "0.8", (180_000, True)),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "target", "expected"), SLICES)
+def test_an_open_slice_counts_once_it_can_no_longer_be_saved(outcomes, target, expected):
+    samples = [Sample(at_ms=ZERO + i * MIN, verdict={"g": G, "b": B}[c]) for i, c in enumerate(outcomes)]
+    made = track_slices(samples, 5 * MIN, Fraction(target), MIN)
+    assert made.at == [ZERO]
+    assert (made.known[0] - ZERO, bool(made.bad_at)) == expected
+
+
+def test_slices_set_the_step_of_their_pairs():
+    policy = derive(slo(method=Method.TIMESLICES, slice=timedelta(minutes=15)), MIN)
+    assert [p.label for p in policy.pairs] == ["1h/30m", "6h/30m", "24h/2h", "3d/6h"]
