@@ -152,6 +152,7 @@ class _Run:
         """While probing, a signal ends the probes and not the process: outcomes made so far must reach the store."""
         loop = asyncio.get_running_loop()
         caught: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.getsignal(number) or signal.SIG_DFL for number in caught}
         try:
             for number in caught:
                 loop.add_signal_handler(number, self._halt, work, "prober.interrupted")
@@ -162,6 +163,7 @@ class _Run:
         finally:
             for number in caught:
                 loop.remove_signal_handler(number)
+                signal.signal(number, before[number])  # asyncio leaves the default, not what the caller had
 
     def _halt(self, work: asyncio.Future[None], reason: str) -> None:
         self.stop_reason = self.stop_reason or reason
@@ -252,6 +254,7 @@ class _Run:
             http=self.http, deadline_ns=started_ns + check.timeout // timedelta(microseconds=1) * 1000,
             clock=self.bench.clock, chance=self.bench.chance, memory=self.bench.recall(check),
             past=lambda ms: self.bench.past(check, ms), check=check.name, location=self.bench.location, suite=self.bench.suite,
+            redactor=self.bench.redactor,
         )
 
     def _emit(self, job: Job, at_ms: int, started_ns: int, judgement: Judgement, is_unknown: bool) -> Outcome:  # noqa: FBT001

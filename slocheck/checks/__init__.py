@@ -27,6 +27,7 @@ from typing import Any
 from slocheck.adapters.clock import Clock, SystemClock
 from slocheck.core.errors import SlocheckError
 from slocheck.core.model import FindingKind, Judgement, Verdict
+from slocheck.core.redact import Redactor
 
 
 class OptionProblem(SlocheckError):
@@ -77,6 +78,7 @@ class World:
     check: str = ""
     location: str = "local"
     suite: str = ""
+    redactor: Redactor = field(default_factory=lambda: Redactor(()))  # for what is cut before the runner redacts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

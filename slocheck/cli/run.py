@@ -13,7 +13,7 @@ import click
 from slocheck.cli.context import App, Exit, ExitCode, pass_app
 from slocheck.core.errors import UserError
 from slocheck.core.model import Check, Outcome, Tick, Verdict
-from slocheck.core.units import parse_duration
+from slocheck.core.units import duration_text, parse_duration
 
 if TYPE_CHECKING:
     from slocheck.pipeline import Selection
@@ -92,7 +92,7 @@ def verdict_code(tick: Tick, fail_on: str) -> ExitCode:
         return ExitCode.CANNOT_WORK
     failed = {
         "checks": any(o.verdict is Verdict.BAD for o in first),
-        "slo": any(s.status == "breached" for s in tick.statuses) or any(a.state == "firing" for a in tick.alerts),
+        "slo": any(s.status == "breached" for s in tick.statuses) or any(a.state == "firing" and a.severity != "warn" for a in tick.alerts),
         "budget": any(s.budget_remaining_s <= Fraction(0) for s in tick.statuses),
         "never": False,
     }
@@ -182,9 +182,9 @@ def _show_plan(app: App, selection: Selection) -> None:
 
     suite = app.suite()
     for check in pipeline.select(suite, selection):
-        app.echo(f"{check.name}  {check.kind}  every {check.every}  timeout {check.timeout}")
+        app.echo(f"{check.name}  {check.kind}  every {duration_text(check.every)}  timeout {duration_text(check.timeout)}")
         for line in _requests(check):
-            app.echo(f"  {line}")
+            app.echo(f"  {app.redactor.text(line)}")
 
 
 def _requests(check: Check) -> list[str]:

@@ -17,16 +17,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from slocheck.core import units
+
+
+def written(name: str) -> str:
+    """How a field is written in YAML: a trailing underscore, which keeps off a word of Python, is left out (`finally_`)."""
+    return name.removesuffix("_")
 
 
 class Declared:
     """Base of every record that is written in YAML: unknown keys are errors."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "alias_generator": written}
+
+
+class Expanded(str):
+    """Text made of `${…}`. Where true, false or a number is wanted, `scalar` is what YAML would have read in its place."""
+
+    __slots__ = ("scalar",)
+    scalar: Any
+
+    def __new__(cls, text: str, scalar: Any) -> Self:
+        made = super().__new__(cls, text)
+        made.scalar = scalar
+        return made
 
 
 class Reads:
@@ -36,11 +53,39 @@ class Reads:
         self.parse = parse
         self.schema = schema
 
+    def read(self, value: Any) -> Any:
+        """What `parse` makes of the value, or of the number that came from `${…}` as text. Raises ValueError."""
+        if not isinstance(value, Expanded):
+            return self.parse(value)
+        try:
+            return self.parse(str(value))
+        except ValueError:
+            if isinstance(value.scalar, str):
+                raise
+            return self.parse(value.scalar)
+
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> dict[str, Any]:
-        return {"type": "function-plain", "function": {"type": "no-info", "function": self.parse}}
+        return {"type": "function-plain", "function": {"type": "no-info", "function": self.read}}
 
     def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> dict[str, Any]:
         return dict(self.schema)
+
+
+class Short:
+    """Marks a record that has a short form: `expand` makes the long form (a mapping) of what was written, or leaves it.
+
+    It runs before the record is checked, so that a problem has the path that the user wrote. It may raise ValueError.
+    """
+
+    def __init__(self, expand: Callable[[Any], Any], schema: dict[str, Any]) -> None:
+        self.expand = expand
+        self.schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"type": "function-before", "function": {"type": "no-info", "function": self.expand}, "schema": handler(source)}
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"anyOf": [dict(self.schema), handler(core["schema"])]}
 
 
 Duration = Annotated[
