@@ -41,6 +41,7 @@ from slocheck.core.redact import Redactor
 from slocheck.runner import Bench, Ending, Job
 from slocheck.store import Store
 
+_ROUNDS = 3  # of one run's deliveries
 FLUSH_AT = 64
 FLUSH_AFTER_S = 0.2
 """Outcomes are written a few at a time: when this many wait, or the oldest has waited this long. A kill loses no more."""
@@ -212,12 +213,27 @@ def refusing(suite: Suite) -> frozenset[str]:
 
 
 def route(events: Iterable[Event], destinations: Sequence[Destination]) -> list[tuple[Event, tuple[str, ...]]]:
-    """Who hears of what: the destinations that subscribe to the event's class (`on:`)."""
-    return [(event, tuple(d.name for d in destinations if event.on in d.on)) for event in events]
+    """Who hears of what: destinations that subscribe to the event's class (`on:`), and of an end only if also to its beginning."""
+    return [
+        (event, tuple(d.name for d in destinations if event.on in d.on and event.data.get("of", event.on) in d.on)) for event in events
+    ]
 
 
 def deliver(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Delivery]:
-    """Sends what is due, and settles each row as its answer comes: a kill in between sends again, with the same key."""
+    """Sends what is due, and settles each row as its answer comes: a kill in between sends again, with the same key.
+
+    What waited for another message (an end for its beginning) is sent in the next round.
+    """
+    made: list[Delivery] = []
+    for _ in range(_ROUNDS):
+        deliveries = _deliver_once(suite, store, hooks, means)
+        if not deliveries:
+            break
+        made += deliveries
+    return made
+
+
+def _deliver_once(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Delivery]:
     seconds = means.delivery_deadline.total_seconds()
     messages = store.claim_messages(now_ms=means.clock.now_ms(), lease_ms=int(seconds * 1000) + 30_000)
     if not messages:
@@ -227,8 +243,8 @@ def deliver(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Deli
         store.settle([delivery], now_ms=means.clock.now_ms())
         hooks.on_delivery(delivery)
 
-    urls: Mapping[str, Destination] = {d.name: d for d in suite.destinations}
-    return notify.deliver(messages, urls, deadline_s=seconds, on_result=settle)
+    destinations: Mapping[str, Destination] = {d.name: d for d in suite.destinations}
+    return notify.deliver(messages, destinations, deadline_s=seconds, on_result=settle)
 
 
 def pulse(suite: Suite, store: Store, means: Means) -> str:

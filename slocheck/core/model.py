@@ -337,12 +337,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one message: `retry_after_ms` is what the receiver asked for, if it did."""
+    """What became of one message: `retry_after_ms` is what the receiver asked for, if it did.
+
+    `is_final`: trying again is of no use (the destination is gone or its URL is none); the message is `dead` at once.
+    """
 
     id: int
     is_sent: bool
     error: str = ""
     retry_after_ms: int | None = None
+    is_final: bool = False
 
 
 # --- figures -------------------------------------------------------------------------------------------------------
@@ -388,6 +392,7 @@ class SloStatus:
     pace_s: Fraction | None = None
     countdown_s: Fraction | None = None
     confidence: Mapping[str, Any] | None = None  # level, low, high, n, bad, verdict
+    sli_with_excluded: Fraction | None = None  # the SLI as if nothing were excluded; None where nothing is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 SHORTEST = 4
-_SHORTEST_BASE64 = 6  # a shorter run of base64 is met by chance
+_SHORTEST_BASE64 = 4  # of a secret of four characters; met in other text once in 17 million places
+_SHORTEST_LINE = 8  # of a secret of several lines (a key in PEM), each line that is this long is one
 
 SECRET_HEADERS = frozenset({
     "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "apikey", "x-auth-token",
@@ -24,7 +25,8 @@ SECRET_HEADERS = frozenset({
 })
 """Header names whose values are never shown, whether or not we know the value. Lower case."""
 
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@'\"<>]+(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#'\"<>]+(?=@)")  # to the last @: a password may hold one that nobody encoded
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
 _HEADER_LINE = re.compile(rf"(?i)\b({'|'.join(sorted(SECRET_HEADERS))})(['\"]?\s*[:=]\s*['\"]?)[^\r\n'\"]+")
 
 
@@ -32,7 +34,7 @@ class Redactor:
     """Replaces secrets by `***`: as they are, URL-, HTML-, JSON- and base64-encoded at any alignment."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        forms = {form for secret in secrets if len(secret) >= SHORTEST for whole in _whole(secret) for form in _forms(whole)}
         ordered = sorted(forms, key=len, reverse=True)  # the longest first, so that no tail of a longer form stays
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
@@ -62,13 +64,25 @@ class Redactor:
         return MASK if name.lower() in SECRET_HEADERS and isinstance(value, str) else self.value(value)
 
 
+def _whole(secret: str) -> Iterator[str]:
+    """The secret, and the parts that travel alone: the lines of a key, user and password of an address."""
+    yield secret
+    yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE and not line.startswith("-----"))
+    if found := _CREDENTIALS.search(secret):
+        user, _, password = found[0].partition(":")
+        yield from (part for part in (password or user, unquote(password or user)) if len(part) >= SHORTEST)
+
+
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="").lower())
-    yield html.escape(secret)
+    for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield from (quoted, _ESCAPE.sub(lambda hexes: hexes[0].lower(), quoted))
+    escaped = html.escape(secret, quote=False)
+    yield from (escaped, escaped.replace('"', "&quot;").replace("'", "&#x27;"), escaped.replace('"', "&#34;").replace("'", "&#39;"))
     for is_ascii in (True, False):
-        yield json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-    yield ascii(secret)[1:-1]
+        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        yield from (written, written.replace("/", "\\/"))  # PHP writes a slash so
+    yield from (ascii(secret)[1:-1], repr(secret.encode())[2:-1])
     for piece in _base64_pieces(secret.encode()):
         yield from (piece, piece.replace("+", "-").replace("/", "_"), quote(piece, safe=""))
 

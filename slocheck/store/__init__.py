@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slocheck.core.model import Alert, Delivery, Event, Message, Outcome, Point, Role, Sli
+from slocheck.core.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,20 @@ class Claim:
 
     check: str
     due_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """What a store holds. `kept_from_ms` 0: nothing was pruned. Instants are None where there is no outcome."""
+
+    version: int
+    outcomes: int
+    checks: int
+    first_ms: int | None
+    last_ms: int | None
+    kept_from_ms: int
+    waiting: int
+    dead: int
 
 
 class Store(Protocol):
@@ -35,12 +50,21 @@ class Store(Protocol):
     def release(self, owner: str) -> None: ...
 
     def last_due(self, location: str) -> dict[str, int]:
-        """{check: due_ms of its newest scheduled outcome or live claim}."""
+        """{check: due_ms of its newest scheduled outcome}. What is claimed and not recorded yet, `claim` refuses by itself."""
         ...
 
     # --- outcomes ---
     def record(self, outcomes: Sequence[Outcome]) -> int:
-        """Writes them in one transaction with their counters; returns how many were new (an id known already is skipped)."""
+        """Writes our own outcomes in one transaction with their counters; returns how many were new.
+
+        One that its run recorded before is skipped; another run's at the same millisecond gets the next tie.
+        """
+        ...
+
+    def merge(self, outcomes: Iterable[Outcome]) -> int:
+        """Takes outcomes that were recorded elsewhere (imports), in any order; an id known already is skipped, and so is what is
+        older than `kept_from_ms`: it was counted before its row was pruned. Many short transactions. Returns how many were new.
+        """
         ...
 
     def outcomes(
@@ -59,6 +83,10 @@ class Store(Protocol):
         """The instant of the first scheduled outcome ever."""
         ...
 
+    def checks(self) -> tuple[str, ...]:
+        """Names of all checks that were ever recorded."""
+        ...
+
     def locations(self, check: str) -> tuple[str, ...]: ...
 
     def counts(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[int, int, int]:
@@ -66,7 +94,17 @@ class Store(Protocol):
         ...
 
     def latencies(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[list[int], int]:
-        """(every latency sample in microseconds of scheduled outcomes, number of failed ones) in (start_ms, end_ms]."""
+        """(every latency sample in microseconds of scheduled outcomes, number of failed ones) in (start_ms, end_ms], from raw
+        rows. Failed: bad without any latency. A bad answer that came keeps its latency."""
+        ...
+
+    def sketch(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[Sketch, int]:
+        """The same as a sketch (1 %), from one sketch per day and the rows at the edges: for long windows, also pruned ones."""
+        ...
+
+    def kept_from_ms(self) -> int | None:
+        """Raw rows before this instant were pruned; None: none were. Before it `counts` goes by whole hours, `sketch` by whole
+        days (UTC), an edge being moved to the begin of its hour or day; `outcomes`, `points` and `latencies` have nothing."""
         ...
 
     # --- what figures keep, so that a month is not read again each minute ---
@@ -101,7 +139,8 @@ class Store(Protocol):
         ...
 
     def settle(self, deliveries: Iterable[Delivery], *, now_ms: int) -> None:
-        """sent -> `sent`; failed -> `pending` with back-off (10 s, 30 s, 1, 5, 15, 30 min, 1 h), `dead` after 8."""
+        """sent -> `sent`; failed -> `pending` with back-off (10 s, 30 s, 1, 5, 15, 30 min, 1 h; not before
+        `retry_after_ms` where that is longer), `dead` after 8, and at once where `is_final`."""
         ...
 
     def messages(self, *, states: Sequence[str] = ()) -> list[Message]: ...
@@ -119,9 +158,19 @@ class Store(Protocol):
         """What is wrong with the store, in sentences; empty when it is sound."""
         ...
 
-    def backup(self, path: str) -> None: ...
+    def census(self) -> Census: ...
 
-    def prune(self, *, before_ms: int) -> int: ...
+    def backup(self, path: str) -> None:
+        """A copy of one moment, whole or not at all; replaces an older backup and nothing else (UserError)."""
+        ...
+
+    def prunable(self, *, before_ms: int) -> int:
+        """How many rows `prune` would remove."""
+        ...
+
+    def prune(self, *, before_ms: int) -> int:
+        """Removes raw rows of the whole days (UTC) before an instant; returns how many. Counters and sketches stay."""
+        ...
 
     def size_bytes(self) -> int: ...
 

@@ -1,0 +1,410 @@
+"""From outcomes to alert states, and to the events that people are told. Pure; what it must remember is in `Alert.data`.
+
+The rules, one alert for each (subject, rule):
+  failure    of each check, severity `ticket`. Fires when a scheduled failure is confirmed (all its re-probes bad), at the
+             second bad scheduled outcome in a row, or at the first where the kind must not be asked again. Two good ones
+             in a row resolve it.
+  warn:ID    of each warn finding: told when it appears, and when a good outcome comes without it.
+SLO burn-rate alerts stand beside them next, under the rule `burn`, fed with statuses as these are with outcomes; reminders
+(`remind:`) are then one more transition of an open episode.
+
+`unknown` neither counts nor breaks a row. It is our failure, not the target's: if it counted, our own network would raise
+alarms; if it broke a row, a prober that fails every other time would hide an outage for ever. The message says how many
+outcomes in between are unknown. Manual outcomes change nothing, and maintenance holds every state as it is.
+
+Rows are counted for each location by itself, so that one location's good answers do not hide another's failure; an
+episode ends when every location that was bad has seen two good ones, or was silent for a day.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any
+
+from slocheck.core.model import PHASE_NAMES, Alert, AlertState, Check, Event, Finding, Outcome, Role, Severity, Suite, Verdict
+from slocheck.core.records import finding_record, outcome_id
+
+FAILURE = "failure"
+WARN = "warn:"
+FIRING = "firing"
+RESOLVED = "resolved"
+
+IN_A_ROW = 2
+"""Bad scheduled outcomes that fire without confirmation, and good ones that resolve."""
+
+_FORGET_MS = 86_400_000  # a location that is silent this long, or three intervals, holds no episode open
+_MOST_FINDINGS = 5
+
+
+def transitions(
+    suite: Suite, alerts: Sequence[Alert], outcomes: Sequence[Outcome], now_ms: int, *, refusing: frozenset[str],
+) -> tuple[list[Alert], list[Event]]:
+    """(the alerts that changed, what to tell), from the stored alerts and the outcomes of a run in any order.
+
+    `refusing` names the checks whose kind must not be asked again. The same arguments give the same events with the same
+    keys, so two runs that compute one transition tell it once.
+    """
+    table = _Table(suite=suite, now_ms=now_ms, book={(a.subject, a.rule): a for a in alerts}, refusing=refusing)
+    made = _by_check(suite, outcomes)
+    asked = [c for c in suite.checks if c.is_enabled and c.name in made]
+    for check in sorted(asked, key=lambda c: len(table.above[c.name])):  # parents first: they have fewer ancestors
+        for outcome in made[check.name]:
+            _failure(table, check, outcome)
+            _warnings(table, check, outcome)
+    _end_undeclared(table)
+    # Here the rule `burn` joins: statuses of objectives to states and events of the same table.
+    return table.changed(alerts), [_with_dependents(table, event) for event in table.events]
+
+
+def event_key(suite: str, subject: str, rule: str, episode: str, transition: str) -> str:
+    """What identifies a transition: it travels with every message about it."""
+    parts = (suite, subject, rule, episode, transition)
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def is_told(alert: Alert) -> bool:
+    """Whether people were told of this open episode by itself, not inside its parent's."""
+    return bool(alert.data.get("told"))
+
+
+# --- what a run works on -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Table:
+    suite: Suite
+    now_ms: int
+    book: dict[tuple[str, str], Alert]
+    refusing: frozenset[str]
+    events: list[Event] = field(default_factory=list)
+    newest: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    rules: dict[str, dict[str, None]] = field(default_factory=dict)
+    above: dict[str, set[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.above = _ancestors(self.suite.checks)
+        for subject, rule in self.book:
+            self.rules.setdefault(subject, {})[rule] = None
+
+    def get(self, subject: str, rule: str) -> Alert:
+        return self.book.get((subject, rule)) or Alert(subject=subject, rule=rule)
+
+    def put(self, alert: Alert) -> None:
+        self.book[alert.subject, alert.rule] = alert
+        self.rules.setdefault(alert.subject, {})[alert.rule] = None
+
+    def changed(self, before: Sequence[Alert]) -> list[Alert]:
+        old = {(a.subject, a.rule): a for a in before}
+        return [alert for key, alert in self.book.items() if old.get(key) != alert]
+
+    def tell(self, alert: Alert, transition: str, at_ms: int, data: Mapping[str, Any]) -> None:
+        """Adds the event. `of` in a resolve's data is the class that its firing had: who did not hear that needs no end."""
+        key = event_key(self.suite.name, alert.subject, alert.rule, alert.episode, transition)
+        is_end = transition == RESOLVED
+        self.events.append(Event(
+            key=key, suite=self.suite.name, subject=alert.subject, rule=alert.rule, episode=alert.episode, transition=transition,
+            word="RESOLVED" if is_end else alert.severity.upper(), on="resolve" if is_end else alert.severity, at_ms=at_ms,
+            data={**data, "of": alert.severity} if is_end else data,
+        ))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Place:
+    """What is remembered of one location since its newest row of bad outcomes began."""
+
+    seen_ms: int = 0
+    since_ms: int = 0
+    begin: str = ""  # the id of the outcome that began the row
+    bad: int = 0  # bad scheduled outcomes since the last good one
+    good: int = 0  # good scheduled outcomes since the last bad one
+    good_ms: int = 0  # when the first of them was
+    again: int = 0  # bad re-probes of the newest bad outcome; -1: one of them was not bad
+    unknown: int = 0
+
+
+def _by_check(suite: Suite, outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes that may change an alert, of each check in the order in which they were made."""
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.role is not Role.MANUAL and not _is_held(suite, outcome):
+            found.setdefault(outcome.check, []).append(outcome)
+    for made in found.values():
+        made.sort(key=lambda o: (o.at_ms, outcome_id(o)))
+    return found
+
+
+def _is_held(suite: Suite, outcome: Outcome) -> bool:
+    return any(
+        m.start_ms <= outcome.at_ms < m.end_ms and any(fnmatchcase(outcome.check, pattern) for pattern in m.checks)
+        for m in suite.maintenance
+    )
+
+
+# --- the rule `failure` --------------------------------------------------------------------------------------------
+
+
+def _failure(table: _Table, check: Check, outcome: Outcome) -> None:
+    alert = table.get(check.name, FAILURE)
+    places = _places(alert)
+    place = places.get(outcome.location)
+    if _is_late(outcome, place.seen_ms if place else alert.data.get("until_ms", 0), table.now_ms):
+        return
+    if place is None:
+        if outcome.verdict is not Verdict.BAD or outcome.role is not Role.SCHEDULED:
+            return  # good news of a location that has no row is no news
+        place = places[outcome.location] = _Place(since_ms=outcome.at_ms, begin=outcome_id(outcome))
+    if outcome.role is Role.CONFIRM:
+        place.again = place.again + 1 if outcome.verdict is Verdict.BAD and place.again >= 0 else -1
+    else:
+        _count(place, outcome)
+        place.seen_ms = outcome.at_ms
+    if outcome.verdict is Verdict.BAD and outcome.role is Role.SCHEDULED:
+        table.newest[check.name, outcome.location] = outcome
+    _settle(table, check, alert, places, outcome)
+
+
+def _is_late(outcome: Outcome, seen_ms: int, now_ms: int) -> bool:
+    """Not newer than what we know. A mark in the future (the clock was set back) is disbelieved, or it would deafen us."""
+    return outcome.at_ms <= seen_ms <= now_ms + outcome.every_ms
+
+
+def _count(place: _Place, outcome: Outcome) -> None:
+    if outcome.verdict is Verdict.UNKNOWN:
+        place.unknown += 1
+    elif outcome.verdict is Verdict.BAD:
+        place.bad, place.good, place.again = place.bad + 1, 0, 0
+    else:
+        place.good += 1
+        place.bad, place.good_ms = 0, place.good_ms if place.good > 1 else outcome.at_ms
+
+
+def _settle(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+    """The alert's next state, from its locations."""
+    if alert.state is AlertState.FIRING:
+        _go_on(table, check, alert, places, outcome)
+        return
+    place = places[outcome.location]
+    if _fires(place, check, check.name in table.refusing):
+        _fire(table, check, alert, places, outcome)
+        return
+    rows = {name: p for name, p in places.items() if p.bad}
+    state = AlertState.PENDING if rows else AlertState.INACTIVE
+    since_ms = min((p.since_ms for p in rows.values()), default=0)
+    table.put(replace(alert, state=state, since_ms=since_ms, data={"places": _written(rows)} if rows else {"until_ms": outcome.at_ms}))
+
+
+def _fires(place: _Place, check: Check, is_refusing: bool) -> bool:  # noqa: FBT001
+    return place.bad >= IN_A_ROW or (place.bad > 0 and (is_refusing or 0 < check.confirm <= place.again))
+
+
+def _fire(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+    place = places[outcome.location]
+    roof = _roof(table, check)
+    shown = table.newest.get((check.name, outcome.location), outcome)
+    firing = replace(
+        alert, state=AlertState.FIRING, severity=_severity(shown), episode=place.begin, since_ms=place.since_ms,
+        data={"what": _what(shown), "told": not roof, "roof": roof, "bad": place.bad, "unknown": place.unknown, "places": _written(places)},
+    )
+    table.put(firing)
+    if not roof:
+        table.tell(firing, FIRING, outcome.at_ms, _evidence(table, check, firing, place, shown))
+
+
+def _severity(_outcome: Outcome) -> str:
+    """A kind whose findings deserve a page says so here, by the finding's id."""
+    return "ticket"
+
+
+def _go_on(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+    """An open episode: it goes on, ends, or, when its parent's has ended without it, is told by itself."""
+    counted = outcome.role is Role.SCHEDULED
+    data = {
+        **alert.data, "bad": alert.data.get("bad", 0) + (counted and outcome.verdict is Verdict.BAD),
+        "unknown": alert.data.get("unknown", 0) + (counted and outcome.verdict is Verdict.UNKNOWN),
+    }
+    well = [p for p in places.values() if p.good >= IN_A_ROW]
+    data["end_ms"] = max([data.get("end_ms", 0), *(p.good_ms for p in well)])
+    ailing = {n: p for n, p in places.items() if p.good < IN_A_ROW and not _is_forgotten(p.seen_ms, check, table)}
+    alert = replace(alert, data={**data, "places": _written(ailing)})
+    if not ailing:
+        _end(table, alert, outcome.at_ms, "")
+        return
+    if not is_told(alert) and counted and outcome.verdict is Verdict.BAD and not _roof(table, check):
+        alert = replace(alert, data={**alert.data, "told": True, "roof": ""})
+        table.tell(alert, FIRING, outcome.at_ms, _evidence(table, check, alert, places[outcome.location], outcome))
+    table.put(alert)
+
+
+def _is_forgotten(seen_ms: int, check: Check, table: _Table) -> bool:
+    return table.now_ms - seen_ms > max(_FORGET_MS, 3 * check.every_ms)
+
+
+def _end(table: _Table, alert: Alert, at_ms: int, reason: str) -> None:
+    """Ends the episode; who was told of it hears of its end."""
+    data = alert.data
+    if is_told(alert):
+        table.tell(alert, RESOLVED, at_ms, {
+            "what": data.get("what", ""), "since_ms": alert.since_ms, "end_ms": data.get("end_ms") or at_ms,
+            "bad": data.get("bad", 0), "unknown": data.get("unknown", 0), "reason": reason,
+        })
+    table.put(Alert(subject=alert.subject, rule=alert.rule, data={"until_ms": at_ms}))
+
+
+def _end_undeclared(table: _Table) -> None:
+    """A check that was removed, renamed or disabled is asked no more: an open episode of it would never end."""
+    declared = {c.name: c.is_enabled for c in table.suite.checks}
+    for alert in list(table.book.values()):
+        is_ours = alert.rule == FAILURE or alert.rule.startswith(WARN)
+        if is_ours and alert.state is not AlertState.INACTIVE and not declared.get(alert.subject):
+            _end(table, alert, table.now_ms, "is disabled" if alert.subject in declared else "is no longer declared")
+
+
+# --- the rule `warn:ID` --------------------------------------------------------------------------------------------
+
+
+def _warnings(table: _Table, check: Check, outcome: Outcome) -> None:
+    """Only a good outcome says that a warning is gone: a failure may have ended before it could be seen."""
+    if outcome.role is not Role.SCHEDULED or outcome.verdict is Verdict.UNKNOWN:
+        return
+    seen = {f.id: f for f in reversed(outcome.findings) if f.severity is Severity.WARN}
+    for finding in seen.values():
+        _appear(table, check, outcome, finding)
+    if outcome.verdict is Verdict.GOOD:
+        for rule in [r for r in table.rules.get(check.name, ()) if r.startswith(WARN) and r.removeprefix(WARN) not in seen]:
+            alert = table.get(check.name, rule)
+            if alert.state is AlertState.FIRING:
+                _disappear(table, check, alert, outcome)
+
+
+def _appear(table: _Table, check: Check, outcome: Outcome, finding: Finding) -> None:
+    alert = table.get(check.name, WARN + finding.id)
+    seen = dict(alert.data.get("seen", {}))
+    if alert.state is AlertState.FIRING:
+        if outcome.at_ms - seen.get(outcome.location, 0) > _FORGET_MS // 24:  # not every minute: each change is a write
+            table.put(replace(alert, data={**alert.data, "seen": {**seen, outcome.location: outcome.at_ms}}))
+        return
+    if _is_late(outcome, alert.data.get("until_ms", 0), table.now_ms):
+        return
+    episode = outcome_id(replace(outcome, check=f"{check.name}\0{finding.id}", foreign_id=""))
+    alert = replace(
+        alert, state=AlertState.FIRING, severity="warn", episode=episode, since_ms=outcome.at_ms,
+        data={"what": finding.message, "told": True, "seen": {outcome.location: outcome.at_ms}},
+    )
+    table.put(alert)
+    table.tell(alert, FIRING, outcome.at_ms, {
+        "what": finding.message, "since_ms": outcome.at_ms, "location": outcome.location, "every_ms": check.every_ms,
+        "findings": [finding_record(finding)], "verdict": outcome.verdict.value,
+    })
+
+
+def _disappear(table: _Table, check: Check, alert: Alert, outcome: Outcome) -> None:
+    if _is_late(outcome, alert.since_ms, table.now_ms):
+        return
+    left = {name: at for name, at in alert.data.get("seen", {}).items() if name != outcome.location and not _is_forgotten(at, check, table)}
+    alert = replace(alert, data={**alert.data, "seen": left})
+    table.put(alert)
+    if not left:
+        _end(table, alert, outcome.at_ms, "")
+
+
+# --- dependencies --------------------------------------------------------------------------------------------------
+
+
+def _ancestors(checks: Sequence[Check]) -> dict[str, set[str]]:
+    """{check: everything that it depends on, directly or not}."""
+    parents = {c.name: c.depends_on for c in checks}
+    found: dict[str, set[str]] = {}
+    for name, nearest in parents.items():
+        above: set[str] = set()
+        waiting = list(nearest)
+        while waiting:
+            parent = waiting.pop()
+            if parent not in above:
+                above.add(parent)
+                waiting += parents.get(parent, ())
+        found[name] = above - {name}
+    return found
+
+
+def _roof(table: _Table, check: Check) -> str:
+    """The check whose open episode covers this one, "" if there is none."""
+    above = (table.get(name, FAILURE) for name in sorted(table.above[check.name]))
+    return next((a.subject for a in above if a.state is AlertState.FIRING and is_told(a)), "")
+
+
+def _with_dependents(table: _Table, event: Event) -> Event:
+    """A parent's message names the dependents that are bad as well."""
+    if event.rule != FAILURE:
+        return event
+    below = [table.get(name, FAILURE) for name, above in table.above.items() if event.subject in above]
+    bad = [{"name": a.subject, "what": a.data.get("what", "")} for a in below if a.state is AlertState.FIRING]
+    return replace(event, data={**event.data, "dependents": bad}) if bad else event
+
+
+# --- evidence ------------------------------------------------------------------------------------------------------
+
+
+def _what(outcome: Outcome) -> str:
+    """The failure in one clause: what was asked, and the first finding that made the outcome bad."""
+    finding = next((f for f in outcome.findings if f.severity is Severity.FAIL), None)
+    if finding is None:
+        return "is bad"
+    request = _request(_command(outcome.facts.get("curl")))
+    if not request or request.partition(" ")[0] in finding.message.split():  # a step names itself
+        return finding.message
+    if finding.id == "http.status" and finding.got and finding.expected:
+        return f"{request} answers {finding.got}, expected {finding.expected}"
+    return f"{request}: {finding.message}"
+
+
+def _request(command: str) -> str:
+    """`GET /videos`, from the line that repeats it; without the query, which may be long. "" where there is none."""
+    try:
+        words = shlex.split(command, comments=True)
+    except ValueError:
+        return ""
+    if not words or "://" not in words[-1]:
+        return ""
+    method = next((after for word, after in itertools.pairwise(words) if word == "-X"), "")
+    method = method or ("HEAD" if "-I" in words else "POST" if any(w.startswith("--data") for w in words) else "GET")
+    path = words[-1].partition("://")[2].partition("?")[0]
+    return f"{method} /{path.partition('/')[2]}"
+
+
+def _evidence(table: _Table, check: Check, alert: Alert, place: _Place, outcome: Outcome) -> dict[str, Any]:
+    """What an engineer needs of the failing outcome, JSON values only; the runner has redacted it."""
+    failed = [finding_record(f) for f in outcome.findings if f.severity is Severity.FAIL]
+    phases = outcome.phases
+    return {
+        "what": _what(outcome), "kind": outcome.kind, "since_ms": alert.since_ms, "location": outcome.location,
+        "locations": sorted(_places(alert)), "every_ms": check.every_ms, "in_a_row": place.bad, "again": max(place.again, 0),
+        "is_first": check.name in table.refusing and place.bad == 1, "unknown": place.unknown,
+        "findings": failed[:_MOST_FINDINGS], "more_findings": max(0, len(failed) - _MOST_FINDINGS),
+        "latency_us": outcome.latency_us, "phases_us": {n: getattr(phases, n) for n in PHASE_NAMES} if phases else {},
+        "curl": _command(outcome.facts.get("curl")), "outcome": outcome_id(outcome),
+    }
+
+
+def _command(curl: Any) -> str:
+    """The line that repeats the request; of several steps the last, which is the one that failed."""
+    return str(curl[-1] if isinstance(curl, list | tuple) and curl else curl or "")
+
+
+def _places(alert: Alert) -> dict[str, _Place]:
+    """What the alert remembers of each location; fields that a later version wrote are left out."""
+    known = _Place.__slots__
+    return {name: _Place(**{k: v for k, v in kept.items() if k in known}) for name, kept in alert.data.get("places", {}).items()}
+
+
+def _written(places: Mapping[str, _Place]) -> dict[str, dict[str, Any]]:
+    blank = asdict(_Place())
+    return {name: dict(_without(asdict(place), blank)) for name, place in sorted(places.items())}
+
+
+def _without(record: Mapping[str, Any], blank: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((key, value) for key, value in record.items() if value != blank[key])
