@@ -18,12 +18,13 @@ FLOORS = {
 BESIDE = {("pipeline", "figures")}
 
 HOMES = {
-    "httpx": {"adapters"}, "apprise": {"adapters"}, "cryptography": {"adapters"}, "certifi": {"adapters"}, "brotli": {"adapters"},
+    "httpx": {"adapters"}, "requests": {"adapters"}, "apprise": {"adapters"}, "cryptography": {"adapters"}, "OpenSSL": {"adapters"},
+    "certifi": {"adapters"}, "brotli": {"adapters"},
     "zstandard": {"adapters"}, "jsonpath": {"adapters"}, "jsonschema": {"adapters"}, "click": {"cli"}, "pydantic": {"config"},
-    "pydantic_core": {"config"}, "yaml": {"config"}, "expandvars": {"config"}, "sqlite_utils": {"store"}, "sqlite3": {"store", "sample"},
+    "pydantic_core": {"config"}, "yaml": {"config"}, "sqlite_utils": {"store"}, "sqlite3": {"store", "sample", "adapters"},
     "rich": {"report"}, "jinja2": {"report"},
 }
-HEAVY = set(HOMES) - {"click", "sqlite3", "pydantic", "pydantic_core", "yaml", "expandvars"}
+HEAVY = set(HOMES) - {"click", "sqlite3", "pydantic", "pydantic_core", "yaml"}
 """Imported inside functions only: starting up must not pay for them."""
 
 STDLIB_THAT_TOUCHES_THE_WORLD = {"socket", "ssl", "subprocess", "time", "random", "os", "asyncio", "sqlite3", "urllib.request", "threading"}

@@ -45,10 +45,11 @@ class Problem:
 
 
 class ConfigError(UserError):
-    """Everything that is wrong with a suite, in the order of the file."""
+    """Everything that is wrong with a suite, in the order of the file; warnings may stand between and do not count."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem{'s' if len(problems) != 1 else ''} in the suite")
+        count = sum(not p.is_warning for p in problems)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the suite")
         self.problems = tuple(problems)
 
 
