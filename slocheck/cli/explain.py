@@ -1,0 +1,202 @@
+"""`slocheck explain`: what a kind, a finding, a figure, an exit code, an episode or an outcome means."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slocheck.cli.context import App, now_option, pass_app
+from slocheck.core.errors import SlocheckError, UserError
+
+if TYPE_CHECKING:
+    from slocheck.checks import Kind
+    from slocheck.core.model import Alert, FindingKind, Outcome
+
+_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_DUE_TO_ALL = "every check also takes name, every, timeout, confirm, tags, depends_on, severity and enabled"
+
+
+@click.command()
+@click.argument("name", metavar="[ID]...", nargs=-1)
+@now_option
+@pass_app
+def command(app: App, *, name: tuple[str, ...]) -> None:
+    """Say what ID means, and what to do about it.
+
+    ID is a kind (endpoint), a finding (http.status), a figure or a state (coverage, burn rate, at_risk), an exit code
+    (exit 3), or the id of an episode or an outcome. Without ID: everything that can be explained.
+    """
+    asked = " ".join(name)
+    lines = _explained(app, asked) if asked else _topics()
+    app.echo("\n".join(lines))
+
+
+def _explained(app: App, asked: str) -> list[str]:
+    """The explanation in lines; UserError with near misses if there is none."""
+    from slocheck import checks
+    from slocheck.report.glossary import term
+
+    if asked in checks.names():
+        return _kind(checks.load(asked), app.width)
+    if word := term(asked):
+        return [word[0], *_wrapped(word[1], app.width, "  ")]
+    known = _findings()
+    if asked in known:
+        return _finding(asked, *known[asked], app.width)
+    if _ULID.fullmatch(asked.upper()) and (found := _remembered(app, asked.upper())):
+        return found
+    raise UserError(f"nothing is known about {asked}", hint=_near(asked, list(known)))
+
+
+def _near(asked: str, findings: list[str]) -> str:
+    from difflib import get_close_matches
+
+    from slocheck import checks
+    from slocheck.report.glossary import ALIASES, TERMS
+
+    names = [*checks.names(), *findings, *TERMS, *ALIASES]
+    parts = [n for n in findings if asked.lower() in n.split(".")]
+    near = list(dict.fromkeys([*get_close_matches(asked.lower(), names, n=3), *parts]))[:4]
+    return f"did you mean {' or '.join(near)}?" if near else "slocheck explain lists what there is"
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(text, max(40, min(width, 100)), initial_indent=indent, subsequent_indent=indent)
+
+
+# --- everything ----------------------------------------------------------------------------------------------------
+
+
+def _topics() -> list[str]:
+    from slocheck import checks
+    from slocheck.report.glossary import TERMS
+
+    kinds = [f"  {name:<12} {checks.load(name).doc.strip().splitlines()[0]}" for name in checks.names()]
+    findings = [f"  {name:<26} {known.means}" for name, (known, _) in sorted(_findings().items())]
+    return ["kinds", *kinds, "", "findings", *findings, "", "figures and words", f"  {', '.join(sorted(TERMS))}"]
+
+
+def _findings() -> dict[str, tuple[FindingKind, list[str]]]:
+    """{finding id: (what it means, the kinds that can have it)}; those of the runner can come with every kind."""
+    from slocheck import checks, runner
+
+    found: dict[str, tuple[FindingKind, list[str]]] = {name: (known, []) for name, known in runner.FINDINGS.items()}
+    for kind in checks.names():
+        for name, known in checks.load(kind).findings.items():
+            found.setdefault(name, (known, []))[1].append(kind)
+    return found
+
+
+# --- a finding -----------------------------------------------------------------------------------------------------
+
+
+def _finding(name: str, known: FindingKind, kinds: list[str], width: int) -> list[str]:
+    effect = {
+        "fail": "makes the outcome bad", "warn": "is told to people and burns no budget", "info": "is recorded only",
+    }[known.severity.value]
+    rows = (("means", known.means), ("affects", known.who), ("mend", known.mend), ("kinds", ", ".join(kinds) or "every kind"))
+    lines = [f"{name} ({known.severity.value}: {effect})"]
+    for title, text in rows:
+        lines += _titled(title, text, width) if text else []
+    if known.severity.value != "info":
+        other = "warn" if known.severity.value == "fail" else "fail"
+        lines += _titled("change", f"in the check: severity: {{{name}: {other}}}, or ignore to drop it", width)
+    return lines
+
+
+def _titled(title: str, text: str, width: int) -> list[str]:
+    first, *rest = _wrapped(text, width, " " * 10)
+    return [f"  {title:<8}{first[10:]}", *rest]
+
+
+# --- a kind --------------------------------------------------------------------------------------------------------
+
+
+def _kind(kind: Kind, width: int) -> list[str]:
+    """The docstring, the options, the findings and an example that loads."""
+    options = [line for line in _options(kind.options, width) if line]
+    findings = [f"  {name} ({known.severity.value}): {known.means}" for name, known in kind.findings.items()]
+    example = [f"  {line}" for line in kind.example.strip().splitlines()]
+    return [
+        f"{kind.name}: {kind.doc.strip()}", "", "options", *options, f"  {_DUE_TO_ALL}", "", "findings", *findings, "",
+        f"feeds SLIs: {', '.join(kind.slis)}", "", "example", *example,
+    ]
+
+
+def _options(options: Any, width: int) -> Iterator[str]:
+    from slocheck.config.described import descriptions
+    from slocheck.core.options import written
+
+    described = descriptions(options)
+    for option in fields(options):
+        name = written(option.name)
+        text = described.get(name, "")
+        text += _default(option) if "default" not in text else ""
+        first, *rest = _wrapped(text or "-", width, " " * 20)
+        yield f"  {name:<18}{first[20:]}"
+        yield from rest
+
+
+def _default(option: Field[Any]) -> str:
+    """` (default 10s)`; ` (required)`; nothing where leaving it out means that there is none."""
+    from slocheck.core.units import duration_text
+
+    value = option.default
+    if value is MISSING:
+        return " (required)" if option.default_factory is MISSING else ""
+    if value is None or value in ("", ()) or isinstance(value, Mapping):
+        return ""
+    shown = duration_text(value) if isinstance(value, timedelta) else str(value).lower() if isinstance(value, bool) else str(value)
+    return f" (default {shown})"
+
+
+# --- what is in the store ------------------------------------------------------------------------------------------
+
+
+def _remembered(app: App, ulid: str) -> list[str]:
+    """An episode that is open, or an outcome that is kept. Empty without a suite or a store: then it is just unknown."""
+    try:
+        suite, store = app.suite(), app.store()
+    except SlocheckError:
+        return []
+    from slocheck.core.records import outcome_id
+    from slocheck.report import veil
+
+    lines = [line for alert in store.alerts() if alert.episode == ulid for line in _episode(alert, app)]
+    at_ms = _time_of(ulid)
+    rows = [o for o in store.outcomes(start_ms=at_ms - 1, end_ms=at_ms) if outcome_id(o) == ulid]
+    return lines + [line for o in veil.outcomes(rows, suite) for line in _outcome(o, app)]
+
+
+def _time_of(ulid: str) -> int:
+    """The instant in an id: its first ten characters, in milliseconds since 1970."""
+    number = 0
+    for letter in ulid[:10]:
+        number = number << 5 | _CROCKFORD.index(letter)
+    return number
+
+
+def _episode(alert: Alert, app: App) -> list[str]:
+    from slocheck.core.wording import at
+
+    what = app.redactor.text(str(alert.data.get("what", "")))
+    return [
+        f"episode of {alert.subject} ({alert.rule}): {alert.state.value}, {alert.severity}, since {at(alert.since_ms, app.now_ms())}",
+        *(_wrapped(what, app.width, "  ") if what else []), f"  more: slocheck history {alert.subject}", "",
+    ]
+
+
+def _outcome(outcome: Outcome, app: App) -> list[str]:
+    from slocheck.report.layout import ink
+    from slocheck.report.reading import Asked
+    from slocheck.report.terminal import opened
+
+    findings = ", ".join(f"slocheck explain {f.id}" for f in outcome.findings[:3])
+    return [*opened(Asked(first=outcome), app.width, ink(color=app.color)), *([f"  means     {findings}"] if findings else [])]

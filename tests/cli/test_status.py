@@ -1,0 +1,133 @@
+"""`slocheck status`: what is wrong now, its exit codes, Nagios' codes, and stale data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from slocheck.core.model import Verdict
+from tests.cli.filled import NOW, SUITE, call, folder, hours, outcome
+
+WELL = [*hours(), *hours("orders")]
+LAST_IS_BAD = [*hours(), *hours("orders", lambda minute: Verdict.BAD if minute < 5 else Verdict.GOOD)]
+
+
+@pytest.fixture
+def status(tmp_path, monkeypatch, capsys):
+    """Calls `slocheck status` on these outcomes: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def ask(outcomes, *args, text=SUITE, before=()):
+        folder(tmp_path, outcomes, text)
+        code = call(*before, "status", "--now", NOW, *args)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return ask
+
+
+def test_all_good_is_exit_0(status):
+    code, out, err = status(WELL)
+    assert (code, err) == (0, "")
+    assert out.startswith("shop: both checks are good")
+    assert "availability" in out
+    assert "100.00 %" in out
+
+
+def test_a_bad_check_is_exit_1_with_since_and_reason(status):
+    code, out, _ = status(LAST_IS_BAD)
+    assert code == 1
+    assert "1 of 2 checks is bad: orders" in out
+    assert "✗ orders: since 09:55 UTC (4 min 30 s): status: expected 2xx, got 503" in out
+
+
+def test_a_breached_objective_is_exit_1_though_every_check_is_good_now(status):
+    code, out, _ = status([*hours(verdict_of=lambda minute: Verdict.BAD if 100 < minute < 200 else Verdict.GOOD), *hours("orders")])
+    assert code == 1
+    assert "breached" in out
+    assert "Failing now" not in out
+
+
+def test_before_the_first_run_nothing_is_known_and_that_is_no_success(status):
+    code, out, _ = status([])
+    assert code == 3
+    assert "nothing is known yet" in out
+
+
+def test_only_unknown_outcomes_are_exit_3(status):
+    code, out, _ = status([outcome(verdict=Verdict.UNKNOWN), outcome("orders", verdict=Verdict.UNKNOWN)])
+    assert code == 3
+    assert "2 checks unknown" in out
+    assert "we could not ask: no way from here" in out
+
+
+def test_now_answers_as_of_that_instant(status):
+    code, out, _ = status(LAST_IS_BAD, "--now", "2026-11-22T09:30:00Z")
+    assert code == 0
+    assert "22 Nov 2026 09:30 UTC" in out
+
+
+def test_quiet_says_nothing_when_all_is_well(status):
+    assert status(WELL, before=["-q"]) == (0, "", "")
+
+
+def test_quiet_speaks_when_something_is_wrong(status):
+    assert "orders" in status(LAST_IS_BAD, before=["-q"])[1]
+
+
+@pytest.mark.parametrize(("age", "code"), [("30m", 0), ("1m", 0)])
+def test_fresh_data_is_not_stale(status, age, code):
+    assert status(WELL, "--max-age", age)[0] == code
+
+
+def test_stale_data_is_exit_3_and_says_how_old(status):
+    code, out, err = status([o for o in WELL if o.at_ms <= outcome(minutes_ago=45).at_ms], "--max-age", "30m")
+    assert code == 3
+    assert err == "slocheck: error: data is stale: the newest outcome is 45 min old, allowed 30 min\n"
+    assert "home: was good; not asked for 45 min (every 1 min)" in out
+
+
+def test_no_data_at_all_is_stale(status):
+    assert status([], "--max-age", "30m")[2] == "slocheck: error: data is stale: no outcome is kept\n"
+
+
+def test_a_duration_that_is_none_is_a_usage_error(status):
+    code, _, err = status([], "--max-age", "soon")
+    assert code == 2
+    assert "soon is not a duration" in err
+
+
+def test_json_is_one_document(status):
+    code, out, _ = status(LAST_IS_BAD, "--format", "json")
+    record = json.loads(out)
+    assert code == 1
+    assert record["bad"] == ["orders"]
+    assert [s["name"] for s in record["slos"]] == ["availability", "speed"]
+
+
+@pytest.mark.parametrize(("outcomes", "code", "begins"), [
+    (WELL, 0, "OK - both checks are good"), (LAST_IS_BAD, 2, "CRITICAL - 1 of 2 checks is bad: orders"), ([], 3, "UNKNOWN - nothing is known yet"),
+], ids=["well", "bad", "nothing"])
+def test_nagios_gets_one_line_and_its_own_codes(status, outcomes, code, begins):
+    got, out, err = status(outcomes, "--nagios")
+    assert (got, err) == (code, "")
+    assert out.startswith(begins)
+    assert out.count("\n") == 1
+
+
+def test_nagios_gets_performance_data(status):
+    assert " | availability_budget=100%;25;0 availability_burn1h=0.0 " in status(WELL, "--nagios")[1]
+
+
+def test_nagios_calls_stale_data_unknown(status):
+    code, out, _ = status([outcome(minutes_ago=45)], "--nagios", "--max-age", "30m")
+    assert code == 3
+    assert out.startswith("UNKNOWN - data is stale: the newest outcome is 45 min old, allowed 30 min")
+
+
+def test_nagios_calls_a_suite_that_cannot_be_read_unknown_and_not_critical(status):
+    code, out, _ = status([], "--nagios", text="checks: [{name: a}]\n")
+    assert code == 3
+    assert out.startswith("UNKNOWN - ")
+    assert out.count("\n") == 1
