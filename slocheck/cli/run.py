@@ -167,6 +167,8 @@ def _say_confirm(app: App, check: Check, number: int) -> None:
 def _show(app: App, tick: Tick, form: str, targets: list[tuple[str, str]], fail_on: str) -> None:
     from slocheck import report
 
+    if tick.heartbeat:
+        click.echo(f"slocheck: {tick.heartbeat}", err=True)
     code = int(verdict_code(tick, fail_on))
     is_calm = app.is_quiet and not code and not any(o.verdict is Verdict.BAD for o in tick.outcomes)
     if not (form == "table" and is_calm):
