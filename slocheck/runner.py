@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from random import Random
 from traceback import extract_tb
@@ -113,7 +113,7 @@ class _Run:
         self.ending = Ending()
         self.bursts: set[asyncio.Task[None]] = set()
         self.stop_reason = ""
-        self.ties: Iterator[int] = count()
+        self.made: Counter[tuple[str, Role, int]] = Counter()
         self.kinds: dict[str, Kind] = {}
 
     async def all(self) -> Ending:
@@ -261,14 +261,16 @@ class _Run:
         check, redactor = job.check, self.bench.redactor
         findings = tuple(_weigh(check, judgement.findings))
         is_bad = any(f.severity is Severity.FAIL for f in findings)
+        identity = (check.name, job.role, at_ms)
         outcome = Outcome(
             suite=self.bench.suite, check=check.name, kind=check.kind, location=self.bench.location, role=job.role,
-            due_ms=job.due_ms, at_ms=at_ms, every_ms=check.every_ms, run=self.bench.run,
+            due_ms=job.due_ms, at_ms=at_ms, every_ms=check.every_ms, run=self.bench.run, tie=self.made[identity],
             verdict=Verdict.UNKNOWN if is_unknown else Verdict.BAD if is_bad else Verdict.GOOD,
             took_us=(self.bench.clock.monotonic_ns() - started_ns) // 1000 if started_ns else 0,
             latency_us=judgement.latency_us, phases=judgement.phases, samples_us=judgement.samples_us,
             findings=tuple(_redacted(f, redactor) for f in findings), facts=redactor.value(dict(judgement.facts)),
         )
+        self.made[identity] += 1
         self.bench.emit(outcome)
         return outcome
 

@@ -126,6 +126,17 @@ def test_a_failure_is_asked_again_twice_ten_seconds_apart(monkeypatch):
     assert [(o.role, o.at_ms) for o in outcomes] == [(Role.SCHEDULED, 1_000_000), (Role.CONFIRM, 1_010_000), (Role.CONFIRM, 1_020_000)]
 
 
+def test_two_probes_within_one_millisecond_are_two_outcomes(monkeypatch):
+    async def probe(_options, _world):
+        return bad()
+
+    use(monkeypatch, probe)
+    outcomes, _ = go(jobs(check()), confirm_gap=timedelta(0))
+    assert [(o.role, o.at_ms, o.tie) for o in outcomes] == [
+        (Role.SCHEDULED, 1_000_000, 0), (Role.CONFIRM, 1_000_000, 0), (Role.CONFIRM, 1_000_000, 1),
+    ]
+
+
 def test_the_burst_ends_with_the_first_answer_that_is_not_bad(monkeypatch):
     answers = [bad(), Judgement(), bad()]
 
@@ -201,10 +212,14 @@ def test_the_runs_deadline_makes_the_rest_unknown_one_outcome_each(monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_is_done_and_marks_what_was_under_way(monkeypatch, number):
+    timers = []
+
     async def probe(options, _world):
         if options == "quick":
             return Judgement()
-        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+        if not timers:
+            timers.append(threading.Timer(0.01, os.kill, (os.getpid(), number)))
+            timers[0].start()
         await asyncio.Event().wait()
 
     use(monkeypatch, probe)

@@ -1,218 +1,336 @@
-"""`slocheck demo`: the bundled API is watched, broken on purpose, and watched again. Everything in it is real but the
+"""`slocheck demo`: the bundled API is watched, broken on purpose, mended, and everything is shown. All of it is real but the
 clock of the schedule, which runs fast, and says so."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from slocheck.cli.context import App, Exit, ExitCode, pass_app
-from slocheck.core.model import Check, Outcome, Suite, Tick, Verdict
+from slocheck.core.errors import UserError
+from slocheck.core.model import Event, Figures, Outcome, Role, Severity, SloStatus, Suite, Tick, Verdict
 
 if TYPE_CHECKING:
-    from slocheck.adapters.clock import FastClock
+    from slocheck.report.layout import Ink
+    from slocheck.sample import Sample
+    from slocheck.sample.sinks import MailSink, WebhookSink
+    from slocheck.sample.story import Act, Proof, StoryClock
     from slocheck.store import Store
 
 PACE = 60
-"""The schedule's clock: one second is a minute. Latencies are measured in real microseconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """A part of the story: what is done to the API, for how many minutes, and what the user is told."""
-
-    title: str
-    minutes: int
-    change: Callable[[Any], None]
-
-
-def _well(faults: Any) -> None:
-    faults.clear()
-
-
-def _slow(faults: Any) -> None:
-    faults.latency_ms = 600
-
-
-def _errors(faults: Any) -> None:
-    faults.clear()
-    faults.errors = 1.0
-
-
-def _no_database(faults: Any) -> None:
-    faults.clear()
-    faults.database = "down"
-
-
-ACTS = (
-    Act(title="The API is well", minutes=5, change=_well),
-    Act(title="We make it slow: 600 ms more for each answer", minutes=3, change=_slow),
-    Act(title="We make it answer 500", minutes=3, change=_errors),
-    Act(title="We stop its database", minutes=3, change=_no_database),
-    Act(title="We mend it", minutes=5, change=_well),
-)
-
-
-@dataclass(slots=True)
-class Proof:
-    """What the story must have shown; the demo's exit code is made of it."""
-
-    bad: set[str] = field(default_factory=set)
-    confirmed: int = 0
-    fired: int = 0
-    resolved: int = 0
-
-    def take(self, tick: Tick) -> None:
-        for outcome in tick.outcomes:
-            if outcome.verdict is Verdict.BAD:
-                self.bad.add(outcome.check)
-                self.confirmed += outcome.role == "confirm"
-        self.fired += sum(e.word in ("TICKET", "PAGE") for e in tick.events)
-        self.resolved += sum(e.word == "RESOLVED" for e in tick.events)
+REPORT = Path("reports") / "demo.html"
+_HOME = Path(".slocheck")
+_TIME = 7  # cells of "10:02  "
 
 
 @click.command()
-@click.option("--pace", type=click.IntRange(1, 600), default=PACE, show_default=True, help="How many times faster the schedule's clock runs.")
-@click.option("--serve", is_flag=True, help="Only start the API on port 8088 (TLS 8443) and leave it running until ^C.")
+@click.option("--pace", type=click.IntRange(10, 600), default=PACE, show_default=True,
+              help="How many times as fast the schedule's clock runs; what is measured is measured in real time.")
 @pass_app
-def command(app: App, *, pace: int, serve: bool) -> None:
+def command(app: App, *, pace: int) -> None:
     """Start the bundled sample API on loopback, watch it, break it on purpose, and show everything.
 
-    Real sockets, real TLS with a CA of its own, a real SQLite database, mail and webhook sinks that really receive. The
-    schedule's clock runs 60 times as fast, so that an hour fits into a minute; what is measured is measured in real time.
-    Takes under a minute, needs no network, leaves reports/demo.html and nothing else.
-    """
-    if serve:
-        from slocheck.sample.__main__ import serve as serve_until_stopped
+    Real sockets, real TLS with a CA of its own, a real SQLite database, a mail and a webhook sink that really receive. Takes
+    about half a minute, needs no network, and leaves reports/demo.html and nothing else. To play with the API by hand:
+    python -m slocheck.sample
 
-        serve_until_stopped(8088, 8443)
-        return
+    Exit codes: 0 everything was really seen, 3 something was not (it says what), 130 interrupted.
+    """
     started = time.monotonic()
-    folder = Path(".slocheck") / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
+    with _stoppable(), _folder() as folder, _stage(folder) as stage:
+        show = _Show(app, stage, pace)
+        show.play()
+        gaps = show.gaps()
+    if not gaps:
+        show.ending(time.monotonic() - started)
+    else:
+        for gap in gaps:
+            app.note(f"slocheck: error: not shown: {gap}")
+        raise Exit(ExitCode.CANNOT_WORK)
+
+
+# --- the stage, and that nothing of it is left ---
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """^C and SIGTERM end the demo with everything cleared away; this stands around all that clears away."""
     try:
-        with _stage(folder) as (sample, mail, hook):
-            proof = _play(app, folder, pace, sample, mail, hook)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            Path(".slocheck").rmdir()  # only if nothing else of the user's lives there
-    _close(app, proof, mail, hook, time.monotonic() - started)
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nslocheck: interrupted; nothing is left running", err=True)
+        raise Exit(ExitCode.INTERRUPTED) from None
 
 
 @contextlib.contextmanager
-def _stage(folder: Path) -> Iterator[tuple[Any, Any, Any]]:
-    """The API and the two sinks, each in a thread, on free ports; all gone afterwards."""
+def _folder() -> Iterator[Path]:
+    """A folder for this demo alone, gone afterwards. That the report can be written is tried first, not last."""
+    made = [path for path in (_HOME, REPORT.parent) if not path.exists()]
+    folder = None
+    try:
+        with _writable():
+            for path in (_HOME, REPORT.parent):
+                path.mkdir(exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix="demo-", dir=_HOME))
+            tempfile.TemporaryFile(dir=REPORT.parent).close()
+        yield folder
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()  # only when it is empty
+
+
+@contextlib.contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the demo cannot write here: {error.filename}: {error.strerror}", hint="run it in a folder that you may write to",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    suite: Suite
+    store: Store
+    sample: Sample
+    mail: MailSink
+    hook: WebhookSink
+
+    def arrived(self) -> dict[str, list[str]]:
+        return {"oncall": [m.title for m in self.hook.messages], "stakeholders": [m.subject for m in self.mail.messages]}
+
+
+@contextlib.contextmanager
+def _stage(folder: Path) -> Iterator[_Stage]:
+    """The API, the two sinks and the store, each on a free port or in the folder; all gone afterwards."""
+    from slocheck import config
     from slocheck.sample import run_in_thread
     from slocheck.sample.sinks import MailSink, WebhookSink
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        sample = stack.enter_context(run_in_thread(folder))
-        yield sample, stack.enter_context(MailSink()), stack.enter_context(WebhookSink())
-
-
-def _play(app: App, folder: Path, pace: int, sample: Any, mail: Any, hook: Any) -> Proof:
-    from slocheck import config
-    from slocheck.adapters.clock import FastClock
     from slocheck.store.sqlite import open_store
 
-    env = {
-        "SHOP_URL": sample.url, "SHOP_TLS_URL": sample.tls_url, "SHOP_CA": str(sample.ca_file),
-        "ONCALL_URL": f"json://127.0.0.1:{hook.port}/", "MAIL_URL": f"mailto://127.0.0.1:{mail.port}?from=slocheck@example.com&to=team@example.com",
-    }
-    suite = config.load(Path(__file__).parent.parent / "sample" / "checks.yaml", env=env)
-    store = open_store(str(folder / "demo.db"))
+    with contextlib.ExitStack() as stack:
+        sample = stack.enter_context(run_in_thread(folder))
+        hook, mail = stack.enter_context(WebhookSink()), stack.enter_context(MailSink())
+        file = folder / "checks.yaml"
+        file.write_text(_suite_text(sample, hook.port, mail.port), encoding="utf-8")
+        stack.enter_context(_no_proxy())
+        # What comes from the environment is a secret and would be masked; this suite holds none, so it is written in full.
+        suite = config.load(file, env={})
+        store = open_store(str(folder / "demo.db"))
+        stack.callback(store.close)
+        yield _Stage(suite=suite, store=store, sample=sample, mail=mail, hook=hook)
+
+
+def _suite_text(sample: Sample, hook_port: int, mail_port: int) -> str:
+    """The bundled suite with the addresses of this demo."""
+    import slocheck.sample
+
+    text = (Path(slocheck.sample.__file__).parent / "checks.yaml").read_text("utf-8")
+    for written, here in (
+        ("${SHOP_URL:-http://127.0.0.1:8088}", sample.url), ("${SHOP_TLS_URL:-https://127.0.0.1:8443}", sample.tls_url),
+        ("${SHOP_TLS:-false}", "true"), ("${SHOP_CA:-}", f'"{sample.ca_file.name}"'), ("127.0.0.1:8089", f"127.0.0.1:{hook_port}"),
+        ("127.0.0.1:8025", f"127.0.0.1:{mail_port}"),
+    ):
+        assert written in text, f"the bundled suite has no {written}"
+        text = text.replace(written, here)
+    return text
+
+
+@contextlib.contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Messages to loopback go there, whatever proxy this machine has."""
+    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+    os.environ.update(dict.fromkeys(before, "127.0.0.1"))
     try:
-        app.echo(f"A sample API is up at {sample.url} and {sample.tls_url}; mail and webhook sinks listen beside it.")
-        app.echo(f"The schedule's clock runs {pace} times as fast: 1 s here is {pace} s there. Latencies are real.")
-        return _tell_story(app, suite, store, sample, FastClock(pace))
+        yield
     finally:
-        store.close()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _tell_story(app: App, suite: Suite, store: Store, sample: Any, clock: FastClock) -> Proof:
-    proof = Proof()
-    for number, act in enumerate(ACTS, 1):
-        app.echo(f"\n{number}. {act.title}")
-        act.change(sample.faults)
+# --- the show ---
+class _Show:
+    """Plays the acts and tells what changes."""
+
+    def __init__(self, app: App, stage: _Stage, pace: int) -> None:
+        from slocheck.report.layout import ink
+        from slocheck.sample.story import ACTS, Proof, StoryClock
+
+        self.app, self.stage, self.acts = app, stage, ACTS
+        self.paint: Ink = ink(color=app.color)
+        self.clock: StoryClock = StoryClock(pace, sum(act.minutes for act in ACTS))
+        self.proof: Proof = Proof()
+        self.verdicts: dict[str, Verdict] = {}  # of the minute before, so that only changes are told
+        self.width = min(app.width, 120)
+
+    def play(self) -> None:
+        from slocheck import figures
+
+        self._introduce()
+        for number, act in enumerate(self.acts, 1):
+            self._act(number, act)
+        self._arrived()
+        self._report(figures.collect(self.stage.suite, self.stage.store, self.clock.now_ms()))
+
+    def gaps(self) -> list[str]:
+        return self.proof.missing(self.acts, self.stage.suite.destinations, self.stage.arrived())
+
+    # --- before ---
+    def _introduce(self) -> None:
+        stage, minutes, pace = self.stage, sum(act.minutes for act in self.acts), self.clock.pace
+        a_minute = "a second is a minute" if pace == PACE else f"{60 / pace:.2g} s are a minute"
+        facts = (
+            ("the API", f"{stage.sample.url} and {stage.sample.tls_url}, over SQLite"),
+            ("the suite", f"{len(stage.suite.checks)} checks a minute; {_objectives(stage.suite)}"),
+            ("messages", "by Apprise, to a webhook and a mail server that run here too"),
+            ("the clock", f"of the schedule runs {pace} times as fast, through {minutes} minutes: {a_minute}. Latencies are real"),
+        )
+        self._say(self.paint("slocheck demo: an API is watched, broken on purpose, and mended", "bold"))
+        for name, text in facts:
+            self._tell(text, f"  {name:<11}")
+
+    # --- an act ---
+    def _act(self, number: int, act: Act) -> None:
+        self._title(f"{number}  {act.title}")
+        if act.remark:
+            self._tell(act.remark, "   ", style="dim")
+        self.stage.sample.faults.clear()
+        self.stage.sample.faults.change(act.faults)
         for _ in range(act.minutes):
-            _minute(app, suite, store, clock, proof)
-    _report(app, suite, store, clock)
-    return proof
+            tick = self._minute(act)
+        left = [f"{s.name} {_budget(s)} min" for s in tick.statuses]
+        self._tell(f"budget left: {', '.join(left)}", self._time(tick))
+
+    def _minute(self, act: Act) -> Tick:
+        from slocheck.pipeline import Means, tick
+
+        done = tick(self.stage.suite, self.stage.store, means=Means(clock=self.clock))
+        if done.is_interrupted:
+            raise KeyboardInterrupt
+        self.proof.take(act, done)
+        self._changes(done)
+        for event in done.events:
+            self._message(event, done)
+        self.clock.end_minute()
+        return done
+
+    def _changes(self, tick: Tick) -> None:
+        """The checks whose verdict is not that of the minute before; when all become good at once, one line."""
+        first = {o.check: o for o in tick.outcomes if o.role is Role.SCHEDULED}
+        order = [first[c.name] for c in self.stage.suite.checks if c.name in first]
+        changed = [o for o in order if self.verdicts.get(o.check) is not o.verdict]
+        is_first = not self.verdicts
+        self.verdicts = {name: o.verdict for name, o in first.items()}
+        if changed and not is_first and all(o.verdict is Verdict.GOOD for o in order):
+            self._block(tick, [f"{self.paint('✓ good', 'good')}  all {len(order)} checks again"])
+        elif changed:
+            self._block(tick, [*self._lines(changed), *self._again(tick)])
+
+    def _lines(self, outcomes: list[Outcome]) -> list[str]:
+        """A line a check; what does not fit is in the message and in the report."""
+        from slocheck.report import numbers
+        from slocheck.report.layout import pad, wrap
+        from slocheck.report.reading import MARKS, phases, reason
+
+        size, lines = max(len(o.check) for o in outcomes), []
+        for outcome in outcomes:
+            word, why = outcome.verdict.value, reason(outcome)
+            took = "" if outcome.latency_us is None else numbers.latency(outcome.latency_us)
+            text, *more = wrap(_in_short(outcome) or why or phases(outcome.phases, 2), max(20, self.width - _TIME - size - 22))
+            shown = self.paint(text + ("…" if more else ""), "" if why else "dim")
+            mark = self.paint(pad(f"{MARKS[word]} {word}", 6), word)
+            lines.append(f"{mark}  {pad(outcome.check, size)}  {pad(took, 8, is_right=True)}  {shown}")
+        return lines
+
+    def _again(self, tick: Tick) -> list[str]:
+        """What the re-probes said, in one line."""
+        again: dict[str, list[Verdict]] = {}
+        for outcome in tick.outcomes:
+            if outcome.role is Role.CONFIRM:
+                again.setdefault(outcome.check, []).append(outcome.verdict)
+        times = max(map(len, again.values()), default=0)
+        bad = sum(all(v is Verdict.BAD for v in each) for each in again.values())
+        return [self.paint(f"asked again {times} times: {bad} of {len(again)} bad each time, so confirmed", "dim")] if times else []
+
+    def _message(self, event: Event, tick: Tick) -> None:
+        from slocheck.core.wording import word
+
+        told = [d.name for d in self.stage.suite.destinations if event.on in d.on]
+        is_sent = bool(tick.deliveries) and all(d.is_sent for d in tick.deliveries)
+        self._tell(word(event).title, f"{self._time(tick)}➤ ", style="good" if event.word == "RESOLVED" else "bad")
+        self._tell(f"{'delivered' if is_sent else 'not yet delivered'} to {' and '.join(told)}", " " * (_TIME + 2), style="dim")
+
+    # --- after ---
+    def _arrived(self) -> None:
+        """What is in the sinks: not what was sent, but what came."""
+        from slocheck.report.layout import indented
+
+        hook, mail = self.stage.hook.messages, self.stage.mail.messages
+        self._title(f"What arrived: {len(hook)} calls of the webhook, {len(mail)} mails. The first mail:")
+        for shown in mail[:1]:
+            for line in (f"To: {', '.join(shown.recipients)}", f"Subject: {shown.subject}", "", *shown.text.strip().splitlines()):
+                self._say("\n".join(indented(line, self.width, first="  | ", rest="  | ")).rstrip())
+
+    def _report(self, figures: Figures) -> None:
+        from slocheck import report
+
+        self.app.write(report.report(figures, "html", width=100, color=False), str(REPORT))
+        self._title("The figures, as slocheck status tells them")
+        self._say(report.status(figures, "table", width=self.width, color=self.app.color).rstrip("\n"))
+        minutes = sum(act.minutes for act in self.acts)
+        self._tell(f"(SLI: of the {minutes} minutes that were watched. Budget: of the whole 30 days.)", "", style="dim")
+
+    def ending(self, seconds: float) -> None:
+        self._title(f"The report is in {REPORT}. {seconds:.0f} s, and nothing is left running.")
+        self._say("Next: slocheck init https://your.api, then slocheck run")
+
+    # --- speech ---
+    def _say(self, text: str) -> None:
+        self.app.echo(text)
+        sys.stdout.flush()
+
+    def _title(self, text: str) -> None:
+        self._say("\n" + self.paint(text, "bold"))
+
+    def _time(self, tick: Tick) -> str:
+        from slocheck.core.units import instant
+
+        return f"{instant(tick.started_ms):%H:%M}  "
+
+    def _block(self, tick: Tick, lines: list[str]) -> None:
+        self._say("\n".join([self._time(tick) + lines[0], *(" " * _TIME + line for line in lines[1:])]))
+
+    def _tell(self, text: str, first: str, *, style: str = "") -> None:
+        from slocheck.report.layout import indented
+
+        for line in indented(text, self.width, first=first):
+            self._say(line[: len(first)] + self.paint(line[len(first) :], style))
 
 
-def _minute(app: App, suite: Suite, store: Store, clock: FastClock, proof: Proof) -> None:
-    """One scheduled run, then the rest of the minute."""
-    from slocheck.pipeline import Hooks, Means, tick
-
-    began_ms = clock.now_ms()
-    retried: list[str] = []
-
-    def on_confirm(check: Check, _number: int) -> None:
-        if check.name not in retried:
-            retried.append(check.name)
-
-    done = tick(suite, store, hooks=Hooks(on_confirm=on_confirm), means=Means(clock=clock))
-    proof.take(done)
-    app.echo(_minute_line(done, clock))
-    for outcome in _first_failures(done):
-        app.echo(f"     {outcome.check}: {outcome.findings[0].message if outcome.findings else outcome.verdict}")
-    for event in done.events:
-        app.echo(f"     -> {_title(event)}")
-    clock_left = 60 - (clock.now_ms() - began_ms) / 1000
-    if clock_left > 0:
-        time.sleep(clock_left / clock.factor)
+def _in_short(outcome: Outcome) -> str:
+    """`expected 200, got 503 Service Unavailable` of the finding that made it bad."""
+    found = next((f for f in outcome.findings if f.severity is Severity.FAIL and f.expected and f.got), None)
+    return f"expected {found.expected}, got {found.got}" if found else ""
 
 
-def _minute_line(done: Tick, clock: FastClock) -> str:
-    from slocheck.core.units import instant
-
-    scheduled = [o for o in done.outcomes if o.role == "scheduled"]
-    confirms = len(done.outcomes) - len(scheduled)
-    good = sum(o.verdict is Verdict.GOOD for o in scheduled)
-    spent = max((s.budget_consumed_s / s.budget_total_s for s in done.statuses if s.budget_total_s), default=0)
-    text = f"   {instant(done.started_ms):%H:%M} UTC  {good} of {len(scheduled)} good  budget spent {float(spent):.1%}"
-    return text + (f"  asked again {confirms} times" if confirms else "")
+def _objectives(suite: Suite) -> str:
+    return " and ".join(f"{slo.name} {slo.objectives[0].text} %" for slo in suite.slos)
 
 
-def _first_failures(done: Tick) -> list[Outcome]:
-    return [o for o in done.outcomes if o.role == "scheduled" and o.verdict is not Verdict.GOOD]
+def _budget(status: SloStatus) -> str:
+    from slocheck.report import numbers
 
-
-def _title(event: Any) -> str:
-    from slocheck.core.wording import word
-
-    return word(event).title
-
-
-def _report(app: App, suite: Suite, store: Store, clock: FastClock) -> None:
-    from slocheck import figures, report
-
-    collected = figures.collect(suite, store, clock.now_ms())
-    app.echo("\n" + report.report(collected, "table", width=app.width, color=app.color).rstrip("\n"))
-    app.write(report.report(collected, "html", width=100, color=False), "reports/demo.html")
-
-
-def _close(app: App, proof: Proof, mail: Any, hook: Any, seconds: float) -> None:
-    """Shows what really arrived, then the verdict on the demo itself."""
-    app.echo("\nWhat the mail sink received:")
-    for message in mail.messages:
-        app.echo(f"  {message.subject}")
-    app.echo("What the webhook sink received:")
-    for message in hook.messages:
-        app.echo(f"  {message.title}")
-    if hook.messages:
-        app.echo("\nOne of them in full:\n" + "\n".join(f"  {line}" for line in hook.messages[0].text.splitlines()))
-    told = all([proof.bad, proof.confirmed, proof.fired, proof.resolved, mail.messages, hook.messages])
-    app.echo(f"\nThe report is in reports/demo.html. {seconds:.0f} s; nothing is left running.")
-    if not told:
-        raise Exit(ExitCode.CANNOT_WORK)
-    app.echo("Next: slocheck init https://your.api  then  slocheck run")
+    total = status.budget_total_s
+    return f"{numbers.minutes(status.budget_remaining_s, total)} of {numbers.minutes(total, total)}"

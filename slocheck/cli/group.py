@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import platform
 import signal
@@ -67,6 +68,9 @@ def group(
 def run(args: Sequence[str] | None = None) -> int:
     """Runs the group on `args` (default: the process's) and returns the exit code. Never raises."""
     app = App()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? in its place, and no traceback
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of probing, too, it ends as ^C does
     try:
         code = group.main(args=None if args is None else list(args), prog_name="slocheck", standalone_mode=False, obj=app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -145,18 +144,26 @@ def writable(path: str, mode: int) -> Iterator[Sign]:
 
 
 def outbox(messages: Sequence[Message], now_ms: int) -> Iterator[Sign]:
-    """Dead messages are news that nobody got; one that waits long is about to become one."""
+    """Dead messages are news that nobody got; one that failed once, or waits long, is about to become one."""
     dead = [m for m in messages if m.state == "dead"]
-    stuck = [m for m in messages if m.state == "pending" and now_ms - m.created_ms > _STUCK_MS]
-    for name, count in Counter(m.destination for m in dead).items():
-        error = next(m.last_error for m in reversed(dead) if m.destination == name)
-        text = f"{_count(count, 'message')} to {name} never arrived{f': {error}' if error else ''}"
-        yield bad("outbox.dead", text, f"mend the destination ({_TEST} {name}), then slocheck alerts retry")
-    for name, count in Counter(m.destination for m in stuck).items():
-        minutes = (now_ms - min(m.created_ms for m in stuck if m.destination == name)) // 60_000
-        yield warn("outbox.stuck", f"{_count(count, 'message')} to {name} waiting for up to {minutes} min", f"{_TEST} {name}")
+    stuck = [m for m in messages if m.state == "pending" and (m.last_error or now_ms - m.created_ms > _STUCK_MS)]
+    for name, mine in _by_destination(dead):
+        yield bad("outbox.dead", f"{_count(len(mine), 'message')} to {name} never arrived{_error(mine)}", f"{_TEST} {name}, then slocheck alerts retry")
+    for name, mine in _by_destination(stuck):
+        minutes = (now_ms - min(m.created_ms for m in mine)) // 60_000
+        yield warn("outbox.stuck", f"{_count(len(mine), 'message')} to {name} waiting for {minutes} min{_error(mine)}", f"{_TEST} {name}")
     if not dead and not stuck:
         yield good("outbox", "no message waits for long and none is lost")
+
+
+def _by_destination(messages: Sequence[Message]) -> Iterator[tuple[str, list[Message]]]:
+    for name in dict.fromkeys(m.destination for m in messages):
+        yield name, [m for m in messages if m.destination == name]
+
+
+def _error(messages: Sequence[Message]) -> str:
+    """The newest reason."""
+    return next((f": {m.last_error}" for m in reversed(messages) if m.last_error), "")
 
 
 _TEST = "slocheck alerts test"
