@@ -87,6 +87,8 @@ def run(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.GOOD
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # click ends so when the reader of a pipe has seen enough
+            return ExitCode.GOOD
         return end.code if isinstance(end.code, int) else ExitCode.GOOD if end.code is None else ExitCode.CANNOT_WORK
     except SlocheckError as error:
         return _tell(app, error)

@@ -1,4 +1,4 @@
-"""What the commands that work on what is stored have in common: `export`, `import`, `db`."""
+"""What the commands that work on what is stored have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slocheck.core.errors import UserError
+from slocheck.core.errors import CannotWorkError, UserError
 from slocheck.core.units import parse_duration, parse_instant
 
 if TYPE_CHECKING:
@@ -23,6 +23,27 @@ def existing_store(app: App) -> Store:
     if path != MEMORY and not Path(path).exists():
         raise UserError(f"there is no store at {path}", hint="`slocheck run` makes one; --db names another")
     return app.store()
+
+
+def past(app: App) -> Store:
+    """The store for looking only, which makes no file. Where none was named and none is there yet, an empty one: nothing is known.
+
+    Raises CannotWorkError where `--db` names one that is not there: an empty answer would hide a mistyped name.
+    """
+    import click
+
+    from slocheck.store.place import MEMORY, path_of
+    from slocheck.store.sqlite import open_store
+
+    path = path_of(app.store_url())
+    if path == MEMORY or Path(path).exists():
+        return app.store()
+    context = click.get_current_context()
+    if context.find_root().params["db"]:
+        raise CannotWorkError(f"there is no store at {path}", hint="`slocheck run` makes one; --db names another")
+    store = open_store(MEMORY)
+    context.call_on_close(store.close)
+    return store
 
 
 def instant(app: App, option: str, text: str | None) -> int | None:

@@ -6,7 +6,10 @@ stored, so the same outcome has the same id wherever and in whatever order it is
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -15,7 +18,14 @@ from slocheck.core.units import parse_instant, rfc3339
 
 VERSION = 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_MAX_TIES = 64  # outcomes of one check, location and role within one millisecond
+_PAIRS = [a + b for a in _CROCKFORD for b in _CROCKFORD]
+_SHIFTS = range(120, -1, -10)
+_OF_TIME = 10  # the characters of an id that hold its instant
+MAX_TIES = 64
+"""Outcomes of one check, location and role within one millisecond."""
+
+_LONGEST_NAME = 500
+_LONGEST_SHOWN = 60
 _FIELDS = frozenset({
     "v", "type", "id", "run", "suite", "check", "kind", "location", "role", "due", "at", "took_ms", "every_ms", "verdict",
     "latency_ms", "phases_ms", "samples_ms", "findings", "facts",
@@ -28,15 +38,16 @@ class BadRecord(ValueError):  # noqa: N818 - it is data, not a failure of ours
 
 def outcome_id(outcome: Outcome) -> str:
     """The id, 26 characters of Crockford's base 32, sortable by time."""
-    return outcome.foreign_id or _id(
+    return outcome.foreign_id or computed_id(
         outcome.suite, outcome.check, outcome.location, outcome.role, outcome.at_ms, outcome.tie,
     )
 
 
-def _id(suite: str, check: str, location: str, role: str, at_ms: int, tie: int) -> str:
+def computed_id(suite: str, check: str, location: str, role: str, at_ms: int, tie: int) -> str:
+    """The id that follows from what identifies an outcome."""
     identity = "\0".join((suite, check, location, role, str(at_ms), str(tie)))
     number = (at_ms & (1 << 48) - 1) << 80 | int.from_bytes(blake2b(identity.encode(), digest_size=10).digest(), "big")
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:
@@ -52,6 +63,32 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
     if outcome.samples_us:
         record["samples_ms"] = [ms(s) for s in outcome.samples_us]
     return record
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """The outcome as a line of NDJSON, without its end."""
+    return json_text(outcome_record(outcome))
+
+
+def json_text(value: Any) -> str:
+    """The value as compact JSON that every reader takes: NaN and infinity are null, what has no form is its text, half a
+    surrogate pair is a question mark."""
+    try:
+        text = _compact(value)
+    except ValueError:
+        text = _compact(_finite(value))
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def ms(us: int | None) -> float | None:
@@ -80,28 +117,29 @@ def outcome_from_record(record: Mapping[str, Any], *, suite: str, kinds: Mapping
     if not isinstance(record, Mapping):
         raise BadRecord("it is not a JSON object")
     if record.get("type", "outcome") != "outcome":
-        raise BadRecord(f"type: {record['type']} is not an outcome")
-    check, at_ms = _text(record, "check"), _instant(record, "at")
+        raise BadRecord(f"type: {_shown(record['type'])} is not an outcome")
+    if record.get("v", VERSION) != VERSION:
+        raise BadRecord(f"v: {_shown(record['v'])} is a form that this version does not read (it reads {VERSION})")
+    check, at_ms = _name(record, "check"), _instant(record, "at")
     kind, every_ms = kinds.get(check, ("", 60_000))
     outcome = Outcome(
-        suite=_text(record, "suite", suite), check=check, kind=_text(record, "kind", kind), location=_text(record, "location", "local"),
+        suite=_name(record, "suite", suite), check=check, kind=_name(record, "kind", kind),
+        location=_name(record, "location", "local"),
         role=_one_of(record, "role", Role, Role.SCHEDULED), due_ms=_instant(record, "due", at_ms), at_ms=at_ms,
         verdict=_one_of(record, "verdict", Verdict), took_us=_us(record, "took_ms") or 0, every_ms=_positive(record, "every_ms", every_ms),
         latency_us=_us(record, "latency_ms"), phases=_phases(record.get("phases_ms")), samples_us=_samples(record.get("samples_ms")),
-        findings=_findings(record.get("findings")), facts=_object(record, "facts"), run=_text(record, "run", ""),
+        findings=_findings(record.get("findings")), facts=_object(record, "facts"), run=_name(record, "run", ""),
     )
     return _identified(outcome, record.get("id")), len(set(record) - _FIELDS)
 
 
 def _identified(outcome: Outcome, written: Any) -> Outcome:
-    from dataclasses import replace
-
-    if written is None or written == outcome_id(outcome):
+    if written is None or written == (computed := outcome_id(outcome)):
         return outcome
     if not isinstance(written, str) or not written or len(written) > 200:
         raise BadRecord("id: is not text of at most 200 characters")
-    for tie in range(1, _MAX_TIES):
-        if written == _id(outcome.suite, outcome.check, outcome.location, outcome.role, outcome.at_ms, tie):
+    for tie in range(1, MAX_TIES) if written[:_OF_TIME] == computed[:_OF_TIME] else ():
+        if written == computed_id(outcome.suite, outcome.check, outcome.location, outcome.role, outcome.at_ms, tie):
             return replace(outcome, tie=tie)
     return replace(outcome, foreign_id=written)
 
@@ -125,14 +163,26 @@ def _text(record: Mapping[str, Any], name: str, default: Any = _MISSING) -> str:
     return value
 
 
+def _name(record: Mapping[str, Any], name: str, default: Any = _MISSING) -> str:
+    value = _text(record, name, default)
+    if len(value) > _LONGEST_NAME or "\0" in value:
+        raise BadRecord(f"{name}: is longer than {_LONGEST_NAME} characters, or holds a NUL")
+    return value
+
+
 def _instant(record: Mapping[str, Any], name: str, default: Any = _MISSING) -> int:
     value = _field(record, name, default)
     if value is default:
         return int(value)
+    if not isinstance(value, str):
+        raise BadRecord(f"{name}: is not text")
     try:
-        return parse_instant(_text(record, name))
+        instant_ms = parse_instant(value)
     except (ValueError, OverflowError) as error:
-        raise BadRecord(f"{name}: {error}") from None
+        raise BadRecord(f"{name}: {_shown(error)}") from None
+    if instant_ms < 0:
+        raise BadRecord(f"{name}: is before 1970")
+    return instant_ms
 
 
 def _one_of(record: Mapping[str, Any], name: str, kind: Any, default: Any = _MISSING) -> Any:
@@ -140,24 +190,29 @@ def _one_of(record: Mapping[str, Any], name: str, kind: Any, default: Any = _MIS
     try:
         return kind(value)
     except ValueError:
-        raise BadRecord(f"{name}: {value!r} is not one of {', '.join(kind)}") from None
+        raise BadRecord(f"{name}: {_shown(value)} is not one of {', '.join(kind)}") from None
 
 
-def _number(value: Any, name: str) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < 1e12:  # NaN fails the comparison too
+def _shown(value: Any) -> str:
+    """A value of a stranger's file, fit for one line."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _microseconds(value: Any, name: str) -> int:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e12:  # NaN fails the comparison too
         raise BadRecord(f"{name}: is not a number of at least 0")
-    return float(value)
+    return round(value * 1000)
 
 
 def _us(record: Mapping[str, Any], name: str) -> int | None:
     value = record.get(name)
-    return None if value is None else round(_number(value, name) * 1000)
+    return None if value is None else _microseconds(value, name)
 
 
 def _positive(record: Mapping[str, Any], name: str, default: int) -> int:
     value = _field(record, name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1e12:
         raise BadRecord(f"{name}: is not a whole number above 0")
     return value
 
@@ -167,7 +222,9 @@ def _phases(value: Any) -> Phases | None:
         return None
     if not isinstance(value, Mapping):
         raise BadRecord("phases_ms: is not an object")
-    return Phases(**{name: _us(value, name) for name in PHASE_NAMES})
+    return Phases(**{
+        name: None if (phase := value.get(name)) is None else _microseconds(phase, f"phases_ms.{name}") for name in PHASE_NAMES
+    })
 
 
 def _samples(value: Any) -> tuple[int, ...]:
@@ -175,7 +232,7 @@ def _samples(value: Any) -> tuple[int, ...]:
         return ()
     if not isinstance(value, list):
         raise BadRecord("samples_ms: is not a list")
-    return tuple(round(_number(v, "samples_ms") * 1000) for v in value)
+    return tuple(_microseconds(v, "samples_ms") for v in value)
 
 
 def _findings(value: Any) -> tuple[Finding, ...]:
@@ -191,9 +248,12 @@ def _finding(value: Any) -> Finding:
         raise BadRecord("findings: holds something that is not an object")
     return Finding(
         id=_text(value, "id"), severity=_one_of(value, "severity", Severity), message=_text(value, "message", ""),
-        expected=None if value.get("expected") is None else str(value["expected"]),
-        got=None if value.get("got") is None else str(value["got"]),
+        expected=_said(value.get("expected")), got=_said(value.get("got")),
     )
+
+
+def _said(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json_text(value)
 
 
 def _object(record: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slocheck.core.model import Alert, Delivery, Event, Message, Outcome, Point, Role, Sli
+from slocheck.core.model import Alert, Delivery, Event, Maintenance, Message, Outcome, Point, Role, Sli
 from slocheck.core.sketch import Sketch
 
 
@@ -147,6 +147,19 @@ class Store(Protocol):
 
     def revive(self, ids: Sequence[int], *, now_ms: int) -> int:
         """Dead messages back to `pending`; returns how many."""
+        ...
+
+    # --- maintenance that was declared by command ---
+    def maintenance(self) -> list[Maintenance]:
+        """Ordered by start; what the suite's file declares is not here."""
+        ...
+
+    def add_maintenance(self, entry: Maintenance, *, now_ms: int) -> bool:
+        """Keeps it; False where the same declaration is kept already."""
+        ...
+
+    def remove_maintenance(self, key: str) -> bool:
+        """Forgets the one with that id (`core.maintenance.identity`); False where there is none."""
         ...
 
     # --- care ---

@@ -184,3 +184,16 @@ def test_a_store_that_cannot_be_written_is_exit_3_in_one_line(target, tmp_path):
     assert done.returncode == 3
     assert done.stderr.startswith("slocheck: error:")
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(target, tmp_path):
+    import subprocess
+    import sys
+
+    from tests.target import clean_env
+
+    suite(tmp_path, TWELVE_LINES.format(url=target.url))
+    code = "import sys\nfrom slocheck.cli import group\nsys.exit(group.run(['explain', 'endpoint']))"
+    command = f"{sys.executable} -c \"{code}\" | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=clean_env(), capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
