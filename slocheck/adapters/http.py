@@ -8,22 +8,21 @@ ends in the same place. Proxy variables of the environment count only where a ro
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from slocheck import __version__
 from slocheck.adapters import wire_faults as faults
 from slocheck.adapters import wire_tls
-from slocheck.adapters.wire import Ask, Heard, Proxy, Way
+from slocheck.adapters.wire import Ask, Heard, Way
 from slocheck.adapters.wire_decode import ACCEPTED, decode
 from slocheck.adapters.wire_dispatch import Dispatch, Warm
-from slocheck.adapters.wire_names import Address, literal
+from slocheck.adapters.wire_names import Address, parse_resolve
+from slocheck.adapters.wire_proxy import Proxy, basic, parse_proxy, proxy_of_environment
 from slocheck.core.errors import ProbeError, ProberError, TargetError
 from slocheck.core.model import FindingKind, Phases
 
@@ -37,10 +36,15 @@ FINDINGS: Mapping[str, FindingKind] = faults.FINDINGS
 
 USER_AGENT = f"slocheck/{__version__} (+https://github.com/slocheck/slocheck)"
 FROM_ENVIRONMENT = "environment"
+_STANDING = {"user-agent": ("User-Agent", USER_AGENT), "accept": ("Accept", "*/*"), "accept-encoding": ("Accept-Encoding", ACCEPTED)}
+_NOT_FOR_HTTPX = ("httpx._main", "brotli", "brotlicffi", "zstandard")
 _PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+_HOST = re.compile(rb"[A-Za-z0-9._\-]+|[0-9A-Fa-f:.]+")
+_LAST_PORT = 65_535
 _TARGET = re.compile(rb"[!-~]+")
+_OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")
 _DECODE_IN_THREAD = 65_536  # a body larger than this is decoded beside the loop, which must stay punctual
 
 
@@ -86,7 +90,7 @@ class Exchange:
     tls: Mapping[str, Any] = field(default_factory=dict)  # version, cipher
     proxy: str = ""  # host:port of the proxy: connect and tls are then those of its tunnel
     interim: tuple[int, ...] = ()  # status codes of the 1xx answers before it
-    lag_us: int = 0  # how late our own loop was meanwhile; compare it with the timeout before calling a target slow
+    lag_us: int = 0  # how late our own loop was at worst meanwhile; compare it with the timeout before calling a target slow
 
     def header(self, name: str) -> str | None:
         """The first value of that header, None if absent."""
@@ -96,16 +100,19 @@ class Exchange:
 
 @lru_cache(maxsize=1)
 def load_httpx() -> ModuleType:
-    """httpx without its own command line, which it imports (click, rich, pygments: 98 ms) when these are installed.
+    """httpx without what it imports only because it is installed: its command line (click, rich, pygments: 98 ms) and decoders.
 
-    With this entry in `sys.modules` it takes its own branch for machines without them; nothing stays behind.
+    With an empty entry in `sys.modules` it takes its own branch for machines without them; nothing stays behind. The wire
+    decodes bodies itself.
     """
     if "httpx" not in sys.modules:
-        sys.modules["httpx._main"] = None  # type: ignore[assignment]
+        absent = [name for name in _NOT_FOR_HTTPX if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
         try:
             import httpx
         finally:
-            del sys.modules["httpx._main"]
+            for name in absent:
+                del sys.modules[name]
     import httpx
 
     return httpx
@@ -132,30 +139,20 @@ class Http:
         """
         if sum(part is not None for part in (json, form, body)) > 1:
             raise ValueError("a request has one body: json, form or body")
-        address = self._url(url)
-        sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
-        all_headers = self._httpx.Headers(sent)
-        all_headers.update(dict(headers or {}))
+        address = _address(url)
+        sent = dict(_STANDING)  # by lower name; what goes out keeps the case in which it was written
         if address.userinfo:
-            all_headers.setdefault("Authorization", _basic(address.username, address.password))
+            sent["authorization"] = "Authorization", basic(address.username, address.password)
             address = address.copy_with(username=None, password=None)
         if params:
             address = address.copy_merge_params(dict(params))
+        sent.update((name.lower(), (name, value)) for name, value in (headers or {}).items())
         request: httpx.Request = self._httpx.Request(
-            method, address, headers=all_headers, content=body, json=json, data=dict(form) if form is not None else None,
+            method, address, headers=list(sent.values()), content=body, json=json, data=dict(form) if form is not None else None,
         )
-        _head(request, size=0)  # to refuse at once what can never be sent
+        if headers or not (method.isascii() and method.isalpha()):
+            _head(request, size=len(request.content))  # to refuse at once what can never be sent
         return request
-
-    def _url(self, text: str) -> Any:
-        try:
-            url = self._httpx.URL(text)
-            host = url.raw_host
-        except (self._httpx.InvalidURL, UnicodeError) as error:
-            raise ValueError(f"not an address: {error}") from error
-        if url.scheme not in _PORTS or not host:
-            raise ValueError("not an address: it must begin with http:// or https:// and name a host")
-        return url
 
     async def send(
         self, request: httpx.Request, *, deadline_ns: int, route: Route = Route(), limits: Limits = Limits(),
@@ -169,7 +166,7 @@ class Http:
         `is_reused` is False. Raises TargetError or ProberError with `phases` as far as it came and `facts`
         {"stage", "address", ...}.
         """
-        trip = _Trip(self._httpx, self._dispatch, deadline_ns, route, limits, reuse)
+        trip = _Trip(self._httpx, self._dispatch, deadline_ns, route, limits, reuse, redirects)
         if auth is None and not redirects and not cookies:
             await trip.exchange(request)
         else:
@@ -186,16 +183,16 @@ class Http:
             jar.set(name, value, domain=_cookie_domain(request.url.host))
         if cookies:
             jar.set_cookie_header(request)
-        client = httpx.AsyncClient(
-            transport=_make_transport(httpx, trip), trust_env=False, follow_redirects=redirects > 0, max_redirects=redirects, cookies=jar,
+        client = httpx.AsyncClient(  # redirects are counted by the trip: httpx would count steps of an auth flow as well
+            transport=_transport()(trip), trust_env=False, follow_redirects=redirects > 0, max_redirects=sys.maxsize, cookies=jar,
         )
         try:
             await client.send(request, auth=auth)
-        except httpx.TooManyRedirects as error:
-            raise trip.dressed(TargetError("http.too_many_redirects", f"more than {redirects} redirects")) from error
         except (httpx.UnsupportedProtocol, httpx.RemoteProtocolError, httpx.InvalidURL) as error:
             raise trip.dressed(TargetError("http.bad_redirect", "the redirect does not lead to an HTTP address")) from error
-        except httpx.HTTPError as error:  # an auth flow that cannot go on: digest without a nonce, say
+        except (httpx.HTTPError, ValueError, KeyError) as error:  # an auth flow that cannot go on: digest without a nonce, say
+            if auth is None:
+                raise
             raise trip.dressed(TargetError("http.auth_failed", f"the authentication flow broke off: {type(error).__name__}")) from error
 
     def queued(self, task: asyncio.Task[Any] | None) -> float:
@@ -219,14 +216,17 @@ class _Trip:
 
     def __init__(
         self, httpx: ModuleType, dispatch: Dispatch, deadline_ns: int, route: Route, limits: Limits, warm: Warm | None,
+        redirects: int,
     ) -> None:
         self.exchanges: list[Exchange] = []
+        self._origin: tuple[str, int] | None = None
         self._httpx = httpx
         self._dispatch = dispatch
         self._deadline_ns = deadline_ns
         self._route = route
         self._limits = limits
         self._warm = warm
+        self._redirects = redirects
 
     async def exchange(self, request: httpx.Request) -> Exchange:
         """One exchange, added to `exchanges`."""
@@ -241,9 +241,18 @@ class _Trip:
         heard, lag_ns = await self._dispatch.exchange(
             way, ask, deadline_ns=self._deadline_ns, address=address, family=self._route.family, warm=self._warm,
         )
-        made = await self._exchange(request, way, ask, heard, lag_ns)
+        made = _exchange(request, way, ask, heard, lag_ns)
+        if plain_proxy and made.status == 407:  # of a tunnel's 407 the wire knows
+            raise _dressed(faults.of_proxy_answer(made.status), made)
+        made = await self._decoded(made)
         self.exchanges.append(made)
         return made
+
+    async def step(self, request: httpx.Request) -> Exchange:
+        """The next exchange of a flow: redirects are counted."""
+        if len([made for made in self.exchanges if _is_redirect(made)]) > self._redirects:
+            raise self.dressed(TargetError("http.too_many_redirects", f"more than {self._redirects} redirects"))
+        return await self.exchange(request)
 
     async def _body(self, request: httpx.Request) -> bytes:
         try:
@@ -255,29 +264,23 @@ class _Trip:
         route = self._route
         if route.http2:
             raise ProberError("prober.http2", "HTTP/2 is not spoken yet; remove http2 from the check")
-        if url.scheme not in _PORTS:
+        if url.scheme not in _PORTS or not _HOST.fullmatch(url.raw_host) or (url.port or 0) > _LAST_PORT:
             raise TargetError("http.bad_redirect", "the redirect does not lead to an HTTP address")
-        host, port = url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+        host, port = url.raw_host.decode("ascii"), _PORTS[url.scheme] if url.port is None else url.port
         tls = None
         if url.scheme == "https":
             tls = wire_tls.context(verify=route.verify, ca_file=route.ca_file, client_cert=route.client_cert)
-        proxy = parse_proxy(_proxy_of_environment(url) if route.proxy == FROM_ENVIRONMENT else route.proxy)
+        proxy = parse_proxy(proxy_of_environment(url.scheme, url.host) if route.proxy == FROM_ENVIRONMENT else route.proxy)
         if proxy and route.resolve:
             raise ProberError("prober.proxy", "proxy and resolve do not go together: the proxy looks the name up")
-        return Way(host=host, port=port, tls=tls, proxy=proxy), parse_resolve(route.resolve, port)
+        return Way(host=host, port=port, tls=tls, proxy=proxy), self._pinned(host, port)
 
-    async def _exchange(self, request: httpx.Request, way: Way, ask: Ask, heard: Heard, lag_ns: int) -> Exchange:
-        answer = heard.answer
-        headers = tuple((name.decode("ascii").lower(), _text(value)) for name, value in answer.headers)
-        made = Exchange(
-            method=request.method, url=_public(request.url), status=answer.status, reason=_text(answer.reason),
-            http_version=answer.version, headers=headers, body=answer.body, body_bytes=len(answer.body), phases=heard.phases,
-            latency_us=heard.phases.total_us(), started_ms=heard.started_ms, clock=heard.clock, address=heard.address,
-            request_headers=tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in request.headers.raw),
-            request_body=ask.body, is_reused=heard.is_reused, tls=heard.tls, proxy=str(way.proxy or ""),
-            interim=answer.interim, lag_us=lag_ns // 1000,
-        )
-        return await self._decoded(made)
+    def _pinned(self, host: str, port: int) -> Address | None:
+        """`resolve` is for the host that was asked first: a redirect elsewhere asks DNS."""
+        self._origin = self._origin or (host, port)
+        pinned = parse_resolve(self._route.resolve, port)
+        is_for_it = pinned and self._origin[0] == host and port in (self._origin[1], pinned.sockaddr[1])
+        return pinned if is_for_it else None
 
     async def _decoded(self, made: Exchange) -> Exchange:
         codings = [c.strip().lower() for k, v in made.headers if k == "content-encoding" for c in v.split(",")]
@@ -290,32 +293,75 @@ class _Trip:
             else:
                 body = decode(made.body, codings, cap=cap)
         except ProbeError as error:
-            error.phases = made.phases
-            error.facts = {"stage": "receive", "address": made.address, "status": made.status}
-            raise
+            raise _dressed(error, made) from error.__cause__
         from dataclasses import replace
 
         return replace(made, body=body)
 
     def dressed(self, error: ProbeError) -> ProbeError:
         """The error of a flow, with what its last exchange showed."""
-        if self.exchanges:
-            last = self.exchanges[-1]
-            error.phases, error.facts = last.phases, {"stage": "receive", "address": last.address, "status": last.status}
-        return error
+        return _dressed(error, self.exchanges[-1]) if self.exchanges else error
 
 
-def _make_transport(httpx: ModuleType, trip: _Trip) -> httpx.AsyncBaseTransport:
-    class WireTransport(httpx.AsyncBaseTransport):  # type: ignore[name-defined,misc]
-        """Where httpx hands over to the wire."""
+def _exchange(request: httpx.Request, way: Way, ask: Ask, heard: Heard, lag_ns: int) -> Exchange:
+    answer = heard.answer
+    return Exchange(
+        method=request.method, url=_public(request.url), status=answer.status, reason=_text(answer.reason),
+        http_version=answer.version, headers=tuple((name.decode("ascii").lower(), _text(value)) for name, value in answer.headers),
+        body=answer.body, body_bytes=len(answer.body), phases=heard.phases, latency_us=heard.phases.total_us(),
+        started_ms=heard.started_ms, clock=heard.clock, address=heard.address,
+        request_headers=tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in request.headers.raw),
+        request_body=ask.body, is_reused=heard.is_reused, tls=heard.tls, proxy=str(way.proxy or ""),
+        interim=answer.interim, lag_us=lag_ns // 1000,
+    )
+
+
+def _is_redirect(made: Exchange) -> bool:
+    return made.status in (301, 302, 303, 307, 308) and made.header("location") is not None
+
+
+def _dressed(error: ProbeError, last: Exchange) -> ProbeError:
+    """An error that came after an answer, with what that answer showed."""
+    error.phases = last.phases
+    error.facts = {"stage": "receive", "address": last.address, "status": last.status}
+    return error
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> httpx.URL:
+    """Raises ValueError for what is no address of HTTP."""
+    library = load_httpx()
+    try:
+        url: httpx.URL = library.URL(text)
+        host = url.raw_host
+    except (library.InvalidURL, UnicodeError) as error:
+        raise ValueError(f"not an address: {error}") from error
+    if url.scheme not in _PORTS or not host:
+        raise ValueError("not an address: it must begin with http:// or https:// and name a host")
+    if not _HOST.fullmatch(host) or (url.port or 0) > _LAST_PORT:
+        raise ValueError("not an address: its host holds a character that no name has, or its port is above 65535")
+    return url
+
+
+@lru_cache(maxsize=1)
+def _transport() -> type[Any]:
+    """The class through which httpx hands over to the wire."""
+    library = load_httpx()
+
+    class WireTransport(library.AsyncBaseTransport):  # type: ignore[name-defined,misc]
+        def __init__(self, trip: _Trip) -> None:
+            self._trip = trip
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            made = await trip.exchange(request)
+            made = await self._trip.step(request)
             # The body is decoded and whole already: what says otherwise must not make httpx decode it again.
-            headers = [(k, v) for k, v in made.headers if k not in ("content-encoding", "transfer-encoding", "content-length")]
-            return httpx.Response(made.status, headers=headers, content=made.body, extensions={"reason_phrase": made.reason.encode()})
+            headers = [(k.encode(), v.encode()) for k, v in made.headers if k not in _OF_THE_WIRE]
+            response: httpx.Response = library.Response(
+                made.status, headers=headers, content=made.body, extensions={"reason_phrase": made.reason.encode()},
+            )
+            return response
 
-    return WireTransport()
+    return WireTransport
 
 
 def _head(request: httpx.Request, *, size: int, proxy: Proxy | None = None, keep_alive: bool = True) -> bytes:
@@ -323,30 +369,32 @@ def _head(request: httpx.Request, *, size: int, proxy: Proxy | None = None, keep
 
     Raises ValueError for what would end a line early.
     """
-    url = request.url
+    url, method = request.url, request.method.encode()
     target = url.scheme.encode() + b"://" + url.netloc + url.raw_path if proxy else url.raw_path
-    if not _TARGET.fullmatch(target) or not _NAME.fullmatch(request.method.encode()):
+    if not _TARGET.fullmatch(target) or not _NAME.fullmatch(method):
         raise ValueError("the method or address holds a character that HTTP does not allow")
-    lines = [request.method.encode(), b" ", target, b" HTTP/1.1\r\n"]
-    has_connection = False
-    for name, value in request.headers.raw:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ValueError(f"the header {ascii(name.decode('latin-1'))} holds a line break or a control character")
-        lower = name.lower()
-        if lower == b"transfer-encoding":  # the body is whole: it goes with its length
-            value = str(size).encode()  # noqa: PLW2901
-            name = b"Content-Length"  # noqa: PLW2901
-        has_connection = has_connection or lower == b"connection"
-        lines += (name, b": ", value, b"\r\n")
-    if not has_connection and not keep_alive:
-        lines.append(b"Connection: close\r\n")
-    if proxy:
-        lines.append(proxy.head)
-    return b"".join((*lines, b"\r\n"))
+    fields = request.headers.raw
+    names = [name.lower() for name, _ in fields]
+    _check(fields, names, size)
+    lines = [method + b" " + target + b" HTTP/1.1"]
+    lines += [name + b": " + value for name, value in fields if name.lower() != b"transfer-encoding"]
+    if b"transfer-encoding" in names and b"content-length" not in names:
+        lines.append(b"Content-Length: %d" % size)  # the body is whole: it goes with its length
+    if not keep_alive and b"connection" not in names:
+        lines.append(b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n" + (proxy.head if proxy else b"") + b"\r\n"
 
 
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+def _check(fields: Sequence[tuple[bytes, bytes]], names: Sequence[bytes], size: int) -> None:
+    """Raises ValueError for a header that would end its line early, or that lies about the body of `size` bytes."""
+    are_sound = _NAME.fullmatch(b"".join(names)) and _VALUE.fullmatch(b"".join([value for _, value in fields])) and b"" not in names
+    if not are_sound:
+        wrong = next(name for name, value in fields if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value))
+        raise ValueError(f"the header {wrong.decode('latin-1')!a} holds a line break or a control character")
+    if b"content-length" in names:
+        said = fields[names.index(b"content-length")][1]
+        if said != b"%d" % size:
+            raise ValueError(f"the header Content-Length says {said.decode('latin-1')}, but the body has {size} bytes")
 
 
 def _cookie_domain(host: str) -> str:
@@ -363,46 +411,3 @@ def _text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-@lru_cache(maxsize=256)
-def parse_proxy(text: str) -> Proxy | None:
-    """`http://[user:password@]host:port`. Raises ProberError, which never shows the credentials."""
-    if not text:
-        return None
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if parts.scheme != "http" or not host:
-        raise ProberError("prober.proxy", "the proxy must be written http://[user:password@]host:port")
-    head = b""
-    if parts.username is not None:
-        credentials = _basic(unquote(parts.username), unquote(parts.password or ""))
-        head = b"Proxy-Authorization: " + credentials.encode("ascii") + b"\r\n"
-    return Proxy(host=host, port=port or 80, head=head)
-
-
-@lru_cache(maxsize=1024)
-def parse_resolve(text: str, port: int) -> Address | None:
-    """`address`, `address:port` or `[address]:port`; `port` is used where none is written. Raises ProberError."""
-    if not text:
-        return None
-    whole = literal(text.removeprefix("[").removesuffix("]"), port)
-    if whole is not None:
-        return whole
-    host, _, number = text.rpartition(":")
-    address = literal(host.removeprefix("[").removesuffix("]"), int(number)) if number.isdecimal() and len(number) < 6 else None
-    if address is None or int(number) > 65_535:
-        raise ProberError("prober.request", f"resolve must be an address or address:port, not {text}")
-    return address
-
-
-def _proxy_of_environment(url: httpx.URL) -> str:
-    from urllib.request import getproxies_environment, proxy_bypass_environment
-
-    if proxy_bypass_environment(url.host):
-        return ""
-    known = getproxies_environment()
-    return known.get(url.scheme) or known.get("all") or ""

@@ -9,6 +9,7 @@ from slocheck.core.errors import TargetError
 
 ACCEPTED = "gzip, deflate, br, zstd"
 _MAX_CODINGS = 3
+_MAX_PARTS = 1000  # gzip members or zstd frames of one body: each costs a copy of what follows it
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: what a client must support for the content coding, and no more
 _STEP = 256 * 1024
 _ZSTD_STEP = 128  # bytes in: four can mean a block of 128 KiB, and this interface has no limit on what comes out
@@ -44,6 +45,10 @@ class _Broken(Exception):  # noqa: N818
     pass
 
 
+def _too_many_parts() -> _Broken:
+    return _Broken(f"it has more than {_MAX_PARTS} parts")
+
+
 def _inflate(body: bytes, cap: int, wbits: int) -> tuple[bytes, bytes]:
     """(what one zlib stream holds, what follows it)."""
     stream = zlib.decompressobj(wbits)
@@ -59,11 +64,14 @@ def _inflate(body: bytes, cap: int, wbits: int) -> tuple[bytes, bytes]:
 
 
 def _gzip(body: bytes, cap: int) -> bytes:
+    """Members may follow each other (RFC 1952 section 2.2); other bytes after them are ignored, as browsers do."""
     data, rest = _inflate(body, cap, 31)
-    while rest.startswith(_GZIP_MAGIC):  # members may follow each other; other bytes after them are ignored, as browsers do
+    for _ in range(_MAX_PARTS):
+        if not rest.startswith(_GZIP_MAGIC):
+            return data
         more, rest = _inflate(rest, cap - len(data), 31)
         data += more
-    return data
+    raise _too_many_parts()
 
 
 def _deflate(body: bytes, cap: int) -> bytes:
@@ -101,7 +109,9 @@ def _zstd(body: bytes, cap: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        while body:
+        for _ in range(_MAX_PARTS):
+            if not body:
+                return b"".join(parts)
             stream = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
             for start in range(0, len(body), _ZSTD_STEP):
                 part = stream.decompress(body[start : start + _ZSTD_STEP])
@@ -116,7 +126,7 @@ def _zstd(body: bytes, cap: int) -> bytes:
                 raise _Broken("it ends too early")
     except zstandard.ZstdError as error:
         raise _Broken("it cannot be decompressed") from error
-    return b"".join(parts)
+    raise _too_many_parts()
 
 
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {

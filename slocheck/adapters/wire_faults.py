@@ -57,12 +57,11 @@ DOING: Mapping[str, str] = {
 
 
 def of_deadline(stage: str, allowed_ns: int, late_ns: int) -> ProbeError:
-    """The fault when the deadline comes. `late_ns` is how late our own loop was: over a tenth of the time, it is ours."""
+    """The fault when the deadline comes. `late_ns` is how late our own loop was at worst: over a tenth of the time, it is ours."""
     within = f"within {_seconds(allowed_ns)}"
     if late_ns * 10 > allowed_ns:
-        return ProberError(
-            "prober.late", f"deadline missed while {DOING[stage]}, but our own process was late by {_seconds(late_ns)} of {_seconds(allowed_ns)}",
-        )
+        late = f"{_seconds(late_ns)} of {_seconds(allowed_ns)}"
+        return ProberError("prober.late", f"deadline missed while {DOING[stage]}, but our own process was late by {late}")
     if stage == "dns":
         return ProberError("prober.dns", f"our resolver did not answer {within}")
     if stage == "proxy":
@@ -72,15 +71,17 @@ def of_deadline(stage: str, allowed_ns: int, late_ns: int) -> ProbeError:
 
 
 def of_proxy_answer(status: int) -> ProbeError:
-    """The fault behind a CONNECT that was not answered with 2xx."""
+    """The fault behind a CONNECT that was not answered with 2xx, or a 407 to any other request."""
     if status in (502, 503, 504):
         return TargetError("proxy.refused", f"the proxy could not reach the target: it answered {status}", got=str(status))
     what = "it wants other credentials" if status == 407 else "it does not open tunnels to there"
-    return ProberError("prober.proxy", f"the proxy answered {status} to CONNECT: {what}", got=str(status))
+    return ProberError("prober.proxy", f"the proxy answered {status}: {what}", got=str(status))
 
 
-def of_no_time_left() -> ProbeError:
-    """The requests before this one have used up the time of the check."""
+def of_no_time_left(over_ns: int, late_ns: int) -> ProbeError:
+    """The requests before this one have used up the time of the check: it is over by `over_ns`, of which `late_ns` are ours."""
+    if late_ns > over_ns:
+        return ProberError("prober.late", f"no time was left to send this request, but our own process was late by {_seconds(late_ns)}")
     return TargetError("http.timeout", "no time was left to send this request", expected="time left", got="none")
 
 
@@ -124,34 +125,87 @@ def _ours(means: str, mend: str) -> FindingKind:
 _EVERYONE = "everyone who asks the target"
 
 FINDINGS: Mapping[str, FindingKind] = {
-    "dns.not_found": _theirs("the name has no address", "everyone whose resolver sees the same", "restore the DNS record, or correct the name"),
-    "connect.refused": _theirs("nothing accepts connections at that address and port", _EVERYONE, "start the server, or open its port"),
-    "connect.timeout": _theirs("no answer to the attempt to connect", _EVERYONE, "look for a dead host, a firewall that drops, or a full backlog"),
-    "connect.reset": _theirs("the connection was reset while it was being opened", _EVERYONE, "look at the load balancer or the backlog of the server"),
-    "tls.handshake_failed": _theirs("TLS could not be agreed on", "every client with our TLS versions and ciphers",
-                                    "look at the versions, ciphers and client certificates that the server wants"),
-    "tls.untrusted": _theirs("the certificate is not trusted for this name; the message has OpenSSL's reason", "every client that verifies",
-                             "renew the certificate, send the whole chain, or correct the name"),
-    "tls.timeout": _theirs("the TLS handshake did not end in time", _EVERYONE, "look at the CPU of the server and at what terminates TLS"),
-    "tls.broken": _theirs("TLS broke after the handshake", "everyone whose connection takes this way", "look at what stands between: proxies, middle boxes"),
-    "http.timeout": _theirs("no complete answer within the timeout; the message names the stage", _EVERYONE, "look at what is slow behind the server"),
-    "http.reset": _theirs("the connection was reset before the answer was complete", _EVERYONE, "look for crashes and limits of the server"),
-    "http.closed": _theirs("the connection was closed without a byte of an answer", _EVERYONE, "look for crashes of the server or its upstream"),
-    "http.truncated": _theirs("the answer ended before it was complete", _EVERYONE, "look for crashes and for time-outs of the server's upstream"),
-    "http.malformed": _theirs("the answer is not valid HTTP/1.1", "strict clients, proxies and caches", "mend the server; the message says what is wrong"),
-    "http.head_too_large": _theirs("the head of the answer is larger than any sane client takes", "most clients", "look for runaway cookies or headers"),
-    "http.body_too_large": _theirs("the body, as sent or decoded, is larger than the cap", "clients on small lines", "ask for less, or raise size.max of the check"),
-    "http.decode": _theirs("the body is not what its Content-Encoding says", "every client that asks for compression", "look at what compresses: server, cache or proxy"),
-    "http.too_many_redirects": _theirs("more redirects than allowed", _EVERYONE, "look for a loop of redirects, or raise the limit"),
-    "http.bad_redirect": _theirs("a redirect to somewhere that is not an HTTP address", _EVERYONE, "correct the Location header"),
-    "proxy.refused": _theirs("our proxy says that it cannot reach the target (502, 503 or 504 to CONNECT)", "all who go through that proxy",
-                             "ask from elsewhere: if that works, the proxy is at fault"),
+    "dns.not_found": _theirs(
+        "the name has no address", "everyone whose resolver sees the same", "restore the DNS record, or correct the name",
+    ),
+    "connect.refused": _theirs(
+        "nothing accepts connections at that address and port", _EVERYONE, "start the server, or open its port",
+    ),
+    "connect.timeout": _theirs(
+        "no answer to the attempt to connect", _EVERYONE, "look for a dead host, a firewall that drops, or a full backlog",
+    ),
+    "connect.reset": _theirs(
+        "the connection was reset while it was being opened", _EVERYONE, "look at the load balancer or the backlog of the server",
+    ),
+    "tls.handshake_failed": _theirs(
+        "TLS could not be agreed on", "every client with our TLS versions and ciphers",
+        "look at the versions, ciphers and client certificates that the server wants",
+    ),
+    "tls.untrusted": _theirs(
+        "the certificate is not trusted for this name; the message has OpenSSL's reason", "every client that verifies",
+        "renew the certificate, send the whole chain, or correct the name",
+    ),
+    "tls.timeout": _theirs(
+        "the TLS handshake did not end in time", _EVERYONE, "look at the CPU of the server and at what terminates TLS",
+    ),
+    "tls.broken": _theirs(
+        "TLS broke after the handshake", "everyone whose connection takes this way", "look at what stands between: proxies, middle boxes",
+    ),
+    "http.timeout": _theirs(
+        "no complete answer within the timeout; the message names the stage", _EVERYONE, "look at what is slow behind the server",
+    ),
+    "http.reset": _theirs(
+        "the connection was reset before the answer was complete", _EVERYONE, "look for crashes and limits of the server",
+    ),
+    "http.closed": _theirs(
+        "the connection was closed without a byte of an answer", _EVERYONE, "look for crashes of the server or its upstream",
+    ),
+    "http.truncated": _theirs(
+        "the answer ended before it was complete", _EVERYONE, "look for crashes and for time-outs of the server's upstream",
+    ),
+    "http.malformed": _theirs(
+        "the answer is not valid HTTP/1.1", "strict clients, proxies and caches", "mend the server; the message says what is wrong",
+    ),
+    "http.head_too_large": _theirs(
+        "the head of the answer is larger than any sane client takes", "most clients", "look for runaway cookies or headers",
+    ),
+    "http.body_too_large": _theirs(
+        "the body, as sent or decoded, is larger than the cap", "clients on small lines", "ask for less, or raise size.max of the check",
+    ),
+    "http.decode": _theirs(
+        "the body is not what its Content-Encoding says", "every client that asks for compression",
+        "look at what compresses: server, cache or proxy",
+    ),
+    "http.too_many_redirects": _theirs(
+        "more redirects than allowed", _EVERYONE, "look for a loop of redirects, or raise the limit",
+    ),
+    "http.bad_redirect": _theirs(
+        "a redirect to somewhere that is not an HTTP address", _EVERYONE, "correct the Location header",
+    ),
+    "http.auth_failed": _theirs(
+        "the authentication flow could not go on after the first answer", "every client that authenticates in this way",
+        "look at the WWW-Authenticate header of the target",
+    ),
+    "proxy.refused": _theirs(
+        "our proxy says that it cannot reach the target (502, 503 or 504 to CONNECT)", "all who go through that proxy",
+        "ask from elsewhere: if that works, the proxy is at fault",
+    ),
     "prober.dns": _ours("our resolver did not answer", "look at /etc/resolv.conf and the resolver of this machine"),
-    "prober.no_route": _ours("this machine has no way to that address", "look at routes, IPv6 and the firewall of this machine"),
-    "prober.resources": _ours("this machine ran out of files, ports or memory", "raise `ulimit -n`, or probe less at once"),
-    "prober.late": _ours("our own process was too slow to know whether the target kept its time", "give the machine more room, or probe less at once"),
+    "prober.no_route": _ours(
+        "this machine has no way to that address", "look at routes, IPv6 and the firewall of this machine",
+    ),
+    "prober.resources": _ours(
+        "this machine ran out of files, ports or memory", "raise `ulimit -n`, or probe less at once",
+    ),
+    "prober.late": _ours(
+        "our own process was too slow to know whether the target kept its time", "give the machine more room, or probe less at once",
+    ),
     "prober.proxy": _ours("our proxy does not serve us", "look at the proxy's address and credentials"),
-    "prober.trust": _ours("our own certificate files cannot be used", "look at ca_file and the client certificate: PEM, readable, not encrypted"),
-    "prober.request": _ours("the request cannot be put on the wire", "look for line breaks and control characters in headers and captures"),
+    "prober.trust": _ours(
+        "our own certificate files cannot be used", "look at ca_file and the client certificate: PEM, readable, not encrypted",
+    ),
+    "prober.request": _ours(
+        "the request cannot be put on the wire", "look for line breaks and control characters in headers and captures",
+    ),
     "prober.http2": _ours("HTTP/2 was asked for, which slocheck does not speak yet", "remove http2 from the check"),
 }

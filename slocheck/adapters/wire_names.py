@@ -37,8 +37,12 @@ class Address:
         return 6 if self.family == socket.AF_INET6 else 4
 
     def __str__(self) -> str:
-        host, port = self.sockaddr[:2]
-        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+        return authority(*self.sockaddr[:2])
+
+
+def authority(host: str, port: int) -> str:
+    """host:port as it is written in addresses."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class Found:
     """What a lookup gave: `began_ns` and `ended_ns` are on `time.perf_counter_ns`, taken in its thread."""
 
     addresses: tuple[Address, ...] = ()
-    error: OSError | UnicodeError | None = None
+    error: OSError | ValueError | OverflowError | None = None
     began_ns: int = 0
     ended_ns: int = 0
 
@@ -61,12 +65,30 @@ def literal(host: str, port: int) -> Address | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def parse_resolve(text: str, port: int) -> Address | None:
+    """`address`, `address:port` or `[address]:port`; `port` is used where none is written. None for no text.
+
+    Raises ProberError `prober.request`.
+    """
+    if not text:
+        return None
+    whole = literal(text.removeprefix("[").removesuffix("]"), port)
+    if whole is not None:
+        return whole
+    host, _, number = text.rpartition(":")
+    address = literal(host.removeprefix("[").removesuffix("]"), int(number)) if number.isdecimal() and len(number) < 6 else None
+    if address is None or int(number) > 65_535:
+        raise ProberError("prober.request", f"resolve must be an address or address:port, not {text}")
+    return address
+
+
 def find(host: str, port: int, family: int) -> Found:
     """One blocking lookup. `family` is 0 (any), 4 or 6."""
     began = time.perf_counter_ns()
     try:
         rows = socket.getaddrinfo(host, port, FAMILIES[family], socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # a name that cannot be encoded, a port that is none
         return Found(error=error, began_ns=began, ended_ns=time.perf_counter_ns())
     ended = time.perf_counter_ns()
     addresses = dict.fromkeys(Address(family=row[0], sockaddr=tuple(row[4])) for row in rows)
@@ -78,7 +100,7 @@ def as_probe_error(found: Found, host: str, family: int) -> TargetError | Prober
     kind = {0: "", 4: "IPv4 ", 6: "IPv6 "}[family]
     if found.error is None:
         return None if found.addresses else TargetError("dns.not_found", f"{host} has no {kind}address")
-    if isinstance(found.error, UnicodeError):
+    if not isinstance(found.error, OSError):
         return TargetError("dns.not_found", f"{host} is not a name that can exist")
     if isinstance(found.error, socket.gaierror) and found.error.errno in _NO_SUCH_NAME:
         return TargetError("dns.not_found", f"{host} has no {kind}address: {_reason(found.error)}")
@@ -92,8 +114,8 @@ def _reason(error: OSError) -> str:
 class Lookups:
     """Up to THREADS lookups side by side, started as they are needed."""
 
-    def __init__(self, threads: int = THREADS) -> None:
-        self._limit = threads
+    def __init__(self) -> None:
+        self._limit = THREADS
         self._jobs: SimpleQueue[Any] = SimpleQueue()
         self._threads = 0
         self._busy = 0
@@ -121,13 +143,20 @@ class Lookups:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             loop, future, host, port, family = job
-            found = find(host, port, family)
+            try:
+                found: Found | Exception = find(host, port, family)
+            except Exception as error:  # noqa: BLE001 - a bug of ours must reach who waits, and not end this thread
+                found = error
             with self._lock:
                 self._busy -= 1
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(_hand_over, future, found)
 
 
-def _hand_over(future: asyncio.Future[Found], found: Found) -> None:
-    if not future.done():
+def _hand_over(future: asyncio.Future[Found], found: Found | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(found, Found):
         future.set_result(found)
+    else:
+        future.set_exception(found)

@@ -14,12 +14,12 @@ import time
 from collections import deque
 
 YOUNG_NS = 10_000_000
-_TICK_S = 0.05
+_TICK_S = 0.02
 _TICK_NOISE_NS = 5_000_000
 
 
 class OpeningSlots:
-    """First come, first served. `acquire` gives a token for `release`."""
+    """First come, first served. Ask `try_acquire` first, then `acquire`; both give a token for `release`."""
 
     def __init__(self, limit: int = 8, young: int | None = None) -> None:
         self._limit = limit
@@ -34,9 +34,6 @@ class OpeningSlots:
         return None if self._waiting or not self._has_room() else self._take()
 
     async def acquire(self) -> int:
-        token = self.try_acquire()
-        if token is not None:
-            return token
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._wake()
@@ -52,10 +49,12 @@ class OpeningSlots:
             self._wake()
 
     def _has_room(self) -> bool:
-        if len(self._open) >= self._limit:
-            return False
+        return len(self._open) < self._limit and len(self._youths()) < self._young
+
+    def _youths(self) -> list[int]:
+        """Since when those are open that are still young, oldest first."""
         grown_up = time.perf_counter_ns() - YOUNG_NS
-        return sum(since > grown_up for since in self._open.values()) < self._young
+        return [since for since in self._open.values() if since > grown_up]
 
     def _take(self) -> int:
         self._next += 1
@@ -68,9 +67,9 @@ class OpeningSlots:
             if not future.done():
                 future.set_result(self._take())
         if self._waiting and self._timer is None and len(self._open) < self._limit:
-            now = time.perf_counter_ns()
-            grows_up = min(since for since in self._open.values() if since > now - YOUNG_NS) + YOUNG_NS
-            self._timer = asyncio.get_running_loop().call_later((grows_up - now) / 1e9, self._on_timer)
+            grows_up = min(self._youths(), default=0) + YOUNG_NS
+            delay = max(0, grows_up - time.perf_counter_ns()) / 1e9
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -94,9 +93,7 @@ class Admission:
         return True
 
     async def enter(self, host: str) -> None:
-        """Inside, once there is room. Each needs its `leave`, unless it was cancelled."""
-        if self.try_enter(host):
-            return
+        """Waits for room where `try_enter` found none. Each that is inside needs its `leave`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(host, deque()).append(future)
         try:
@@ -134,38 +131,47 @@ class Admission:
 
 
 class LagMeter:
-    """How much later than asked our loop wakes us, summed. It ticks only while exchanges are under way."""
+    """How late our loop wakes us at worst, by a tick that runs only while exchanges are under way.
+
+    The worst and not the sum: a loop that is busy with many probes is a little late all the time, which delays each
+    event of an exchange by little. What makes a figure or a timeout doubtful is one long stop.
+    """
 
     def __init__(self) -> None:
-        self.total_ns = 0
         self._users = 0
         self._handle: asyncio.TimerHandle | None = None
         self._expected_ns = 0
+        self._worst: list[tuple[int, int]] = []  # (when, how late), each worse than all that came after it
 
     def enter(self) -> int:
         """Begins to measure; give what it returns to `since`."""
         self._users += 1
         if self._users == 1:
             self._schedule()
-        return self.total_ns
+        return time.perf_counter_ns()
 
     def leave(self) -> None:
         self._users -= 1
         if self._users == 0 and self._handle is not None:
             self._handle.cancel()
             self._handle = None
+            self._worst.clear()
 
     def since(self, mark: int) -> int:
-        """Nanoseconds of lateness since `enter` gave that mark, an overdue tick included."""
+        """Nanoseconds of the worst lateness since `enter` gave that mark, an overdue tick included."""
         overdue = time.perf_counter_ns() - self._expected_ns
-        return self.total_ns - mark + (overdue if overdue > _TICK_NOISE_NS else 0)
+        known = next((late for at, late in self._worst if at > mark), 0)
+        return max(known, overdue if overdue > _TICK_NOISE_NS else 0)
 
     def _schedule(self) -> None:
         self._expected_ns = time.perf_counter_ns() + int(_TICK_S * 1e9)
         self._handle = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
     def _tick(self) -> None:
-        late = time.perf_counter_ns() - self._expected_ns
+        now = time.perf_counter_ns()
+        late = now - self._expected_ns
         if late > _TICK_NOISE_NS:
-            self.total_ns += late
+            while self._worst and self._worst[-1][1] <= late:
+                self._worst.pop()
+            self._worst.append((now, late))
         self._schedule()

@@ -129,7 +129,10 @@ class Tunnel:
 
     def __init__(self, made: ssl.SSLContext, server_name: str) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = made.wrap_bio(self._in, self._out, server_hostname=server_name)
+        try:
+            self._tls = made.wrap_bio(self._in, self._out, server_hostname=server_name)
+        except ValueError as error:  # UnicodeError too: a label that is empty or too long
+            raise ProberError("prober.request", f"{server_name or 'an empty name'} cannot be asked for in TLS: {error}") from error
         self.got_close = False  # the peer said goodbye: the end of the stream is authentic
         self.broken = ""  # why the stream broke off; bytes decrypted before it are still good
 

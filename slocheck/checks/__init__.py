@@ -13,12 +13,14 @@ and may have
   CONFIRMS          False where asking again after a failure would be wrong or rude (default True)
   SLIS              names of the SLIs that its outcomes can feed (default ("availability",))
   plan              (options) -> lines that say what a probe would send, without secrets (`run --dry-run`)
+  load              (options) -> Load: how much one probe sends at most (`slocheck plan`); without it nothing is known
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -26,7 +28,7 @@ from typing import Any
 
 from slocheck.adapters.clock import Clock, SystemClock
 from slocheck.core.errors import SlocheckError
-from slocheck.core.model import FindingKind, Judgement, Verdict
+from slocheck.core.model import FindingKind, Judgement, Severity, Verdict
 from slocheck.core.redact import Redactor
 
 
@@ -79,6 +81,15 @@ class World:
     location: str = "local"
     suite: str = ""
     redactor: Redactor = field(default_factory=lambda: Redactor(()))  # for what is cut before the runner redacts it
+    overrides: Mapping[str, Severity | None] = field(default_factory=dict)  # the owner's severities, for what depends on the verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one probe sends at most: `requests` (redirects included), of which `writes` may change something at the target."""
+
+    requests: int
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +107,7 @@ class Kind:
     confirms: bool
     slis: tuple[str, ...]
     plan: Callable[[Any], Sequence[str]] = lambda _options: ()
+    load: Callable[[Any], Load | None] = lambda _options: None
 
 
 def names() -> tuple[str, ...]:
@@ -105,9 +117,10 @@ def names() -> tuple[str, ...]:
 
 def load(name: str) -> Kind:
     """The kind of that name. Raises KeyError if there is none, TypeError (with file and part) if its module is not whole."""
-    if name not in names():
+    path = f"{__name__}.{name}"
+    if (path not in sys.modules or name.startswith("_")) and name not in names():  # walking the folder costs as much as a probe
         raise KeyError(name)
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(path)
     for part in ("__doc__", "Options", "FINDINGS", "EXAMPLE", "probe", "judge"):
         if not getattr(module, part, None):
             raise TypeError(f"{module.__file__}:1: the kind {name} has no {part}")
@@ -115,5 +128,5 @@ def load(name: str) -> Kind:
         name=name, doc=module.__doc__ or "", options=module.Options, findings=module.FINDINGS, example=module.EXAMPLE,
         probe=module.probe, judge=module.judge, bind=getattr(module, "bind", lambda options, _ground: options),
         confirms=getattr(module, "CONFIRMS", True), slis=tuple(getattr(module, "SLIS", ("availability",))),
-        plan=getattr(module, "plan", lambda _options: ()),
+        plan=getattr(module, "plan", lambda _options: ()), load=getattr(module, "load", lambda _options: None),
     )
