@@ -393,6 +393,7 @@ class SloStatus:
     countdown_s: Fraction | None = None
     confidence: Mapping[str, Any] | None = None  # level, low, high, n, bad, verdict
     sli_with_excluded: Fraction | None = None  # the SLI as if nothing were excluded; None where nothing is
+    bad_with_excluded_s: Fraction | None = None  # and the bad time; the budget is then (1 - objective) x the whole window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

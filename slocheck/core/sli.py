@@ -8,32 +8,46 @@ from typing import Any
 
 from slocheck.core.model import Sli, Verdict
 
+_WRITES = {"acked": Verdict.GOOD, "failed": Verdict.BAD}
+_READS = {True: Verdict.GOOD, False: Verdict.BAD}
+
 
 def sli_verdict(sli: Sli, verdict: Verdict, latency_us: int | None, facts: Mapping[str, Any]) -> Verdict:
-    """The outcome's verdict for this SLI.
+    """The outcome's verdict for this SLI. A figure that is missing is unknown, never good.
 
-    availability: the verdict itself, or that of the part (`facts["parts"]["write"]`). latency: bad if the outcome is bad
-    or slower than the threshold, unknown without a latency. freshness: `facts["visible_ms"]` against the threshold.
-    durability: `facts["durability"]`, which is "good" or "bad". A figure that is missing is unknown, never good.
+    availability  the verdict itself; of `write` whether it was acknowledged, of `read` whether it came back right
+    latency       bad if the outcome is bad or slower than the threshold
+    freshness     how long after its acknowledgement a write was seen (`facts["visible_ms"]`), against the threshold
+    durability    bad if a write that came due is lost, good if one was proven to be there
     """
-    if sli.name == "availability":
-        return verdict if not sli.part else _verdict_or_unknown(_of(facts.get("parts"), sli.part))
+    if sli.name == "latency":
+        return verdict if verdict is not Verdict.GOOD else _within(sli.threshold, latency_us)
+    if sli.name == "freshness":
+        return _within(sli.threshold, _us(facts.get("visible_ms")))
     if sli.name == "durability":
-        return _verdict_or_unknown(facts.get("durability"))
-    if verdict is not Verdict.GOOD:
-        return verdict
-    measured_us = latency_us if sli.name == "latency" else _us(facts.get("visible_ms"))
-    if measured_us is None or sli.threshold is None:
+        return _durability(facts.get("durability"))
+    if sli.part == "write":
+        return _WRITES.get(str(_of(facts.get("write"), "class")), Verdict.UNKNOWN)
+    if sli.part == "read":
+        is_right = _of(facts.get("read"), "ok")
+        return _READS[is_right] if isinstance(is_right, bool) else Verdict.UNKNOWN
+    return verdict
+
+
+def _within(threshold: timedelta | None, measured_us: int | None) -> Verdict:
+    if measured_us is None or threshold is None:
         return Verdict.UNKNOWN
-    return Verdict.GOOD if measured_us <= sli.threshold // timedelta(microseconds=1) else Verdict.BAD
+    return Verdict.GOOD if measured_us <= threshold // timedelta(microseconds=1) else Verdict.BAD
 
 
-def _of(parts: Any, name: str) -> Any:
-    return parts.get(name) if isinstance(parts, Mapping) else None
+def _durability(events: Any) -> Verdict:
+    if _of(events, "lost"):
+        return Verdict.BAD
+    return Verdict.GOOD if _of(events, "proven") else Verdict.UNKNOWN
 
 
-def _verdict_or_unknown(value: Any) -> Verdict:
-    return Verdict(value) if value in ("good", "bad") else Verdict.UNKNOWN
+def _of(part: Any, name: str) -> Any:
+    return part.get(name) if isinstance(part, Mapping) else None
 
 
 def _us(ms: Any) -> int | None:
