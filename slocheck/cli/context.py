@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from enum import IntEnum
@@ -136,6 +135,8 @@ class App:
 
     @property
     def width(self) -> int:
+        import shutil  # bz2 and lzma come with it
+
         return shutil.get_terminal_size((80, 24)).columns
 
     @property
@@ -143,9 +144,17 @@ class App:
         """Colour only on a terminal that wants it (https://no-color.org)."""
         return sys.stdout.isatty() and not self._no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
-    def echo(self, text: str) -> None:
-        """Data: to stdout."""
-        click.echo(text, color=self.color)
+    def echo(self, text: str, *, is_utf8: bool = False) -> None:
+        """Data: to stdout, in what its encoding has. `is_utf8`: a format that is UTF-8 by definition, wherever it goes."""
+        encoding = sys.stdout.encoding or "utf-8"
+        if text.isascii() or encoding.lower() in {"utf-8", "utf8"}:
+            click.echo(text, color=self.color)
+        elif is_utf8:
+            click.echo(text.encode())
+        else:
+            from slocheck.report.clean import spelled
+
+            click.echo(spelled(text, encoding), color=self.color)
 
     def note(self, text: str) -> None:
         """Progress and remarks: to stderr, silent with -q."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slocheck.cli.context import App, now_option, pass_app
+from slocheck.cli.stored import past
 from slocheck.core.errors import SlocheckError, UserError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(app: App, *, name: tuple[str, ...]) -> None:
     (exit 3), or the id of an episode or an outcome. Without ID: everything that can be explained.
     """
     asked = " ".join(name)
-    lines = _explained(app, asked) if asked else _topics()
+    lines = _explained(app, asked) if asked else _topics(app.width)
     app.echo("\n".join(lines))
 
 
@@ -67,20 +67,46 @@ def _near(asked: str, findings: list[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else "slocheck explain lists what there is"
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(text, max(40, min(width, 100)), initial_indent=indent, subsequent_indent=indent)
+def _wrapped(text: str, width: int, first: str, rest: str = "") -> list[str]:
+    """Lines of at most 100 cells behind `first`: longer ones are hard to read."""
+    from slocheck.report.layout import indented
+
+    return indented(text, _readable(width), first=first, rest=rest)
+
+
+def _readable(width: int) -> int:
+    return max(40, min(width, 100))
+
+
+def _prose(text: str, width: int) -> Iterator[str]:
+    """Paragraphs wrapped anew, examples (what is indented) as they are."""
+    from slocheck.report.layout import wrap
+
+    for paragraph in text.split("\n\n"):
+        yield from paragraph.splitlines() if paragraph.startswith(" ") else wrap(paragraph, _readable(width))
+        yield ""
 
 
 # --- everything ----------------------------------------------------------------------------------------------------
 
 
-def _topics() -> list[str]:
+def _topics(width: int) -> list[str]:
     from slocheck import checks
     from slocheck.report.glossary import TERMS
 
-    kinds = [f"  {name:<12} {checks.load(name).doc.strip().splitlines()[0]}" for name in checks.names()]
-    findings = [f"  {name:<26} {known.means}" for name, (known, _) in sorted(_findings().items())]
-    return ["kinds", *kinds, "", "findings", *findings, "", "figures and words", f"  {', '.join(sorted(TERMS))}"]
+    kinds = [(name, checks.load(name).doc.strip().splitlines()[0]) for name in checks.names()]
+    findings = [(name, known.means) for name, (known, _) in sorted(_findings().items())]
+    words = _wrapped(", ".join(sorted(TERMS)), width, "  ")
+    return ["kinds", *_pairs(kinds, width), "", "findings", *_pairs(findings, width), "", "figures and words", *words]
+
+
+def _pairs(rows: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """Names, and beside each what is said of it."""
+    from slocheck.report.layout import Cell, Column, ink, table
+
+    cells = [[Cell(name), Cell(text)] for name, text in rows]
+    lines = table((Column(is_name=True), Column(is_free=True)), cells, width=_readable(width) - 2, paint=ink(color=False))
+    return [f"  {line}" for line in lines]
 
 
 def _findings() -> dict[str, tuple[FindingKind, list[str]]]:
@@ -112,8 +138,7 @@ def _finding(name: str, known: FindingKind, kinds: list[str], width: int) -> lis
 
 
 def _titled(title: str, text: str, width: int) -> list[str]:
-    first, *rest = _wrapped(text, width, " " * 10)
-    return [f"  {title:<8}{first[10:]}", *rest]
+    return _wrapped(text, width, f"  {title:<8}")
 
 
 # --- a kind --------------------------------------------------------------------------------------------------------
@@ -121,27 +146,29 @@ def _titled(title: str, text: str, width: int) -> list[str]:
 
 def _kind(kind: Kind, width: int) -> list[str]:
     """The docstring, the options, the findings and an example that loads."""
-    options = [line for line in _options(kind.options, width) if line]
-    findings = [f"  {name} ({known.severity.value}): {known.means}" for name, known in kind.findings.items()]
+    findings = [
+        line for name, known in kind.findings.items()
+        for line in _wrapped(f"{name} ({known.severity.value}): {known.means}", width, "  ", "      ")
+    ]
     example = [f"  {line}" for line in kind.example.strip().splitlines()]
     return [
-        f"{kind.name}: {kind.doc.strip()}", "", "options", *options, f"  {_DUE_TO_ALL}", "", "findings", *findings, "",
+        *_prose(f"{kind.name}: {kind.doc.strip()}", width), "options", *_options(kind.options, width),
+        *_wrapped(_DUE_TO_ALL, width, "  "), "", "findings", *findings, "",
         f"feeds SLIs: {', '.join(kind.slis)}", "", "example", *example,
     ]
 
 
-def _options(options: Any, width: int) -> Iterator[str]:
+def _options(options: Any, width: int) -> list[str]:
     from slocheck.config.described import descriptions
     from slocheck.core.options import written
 
-    described = descriptions(options)
+    described, rows = descriptions(options), []
     for option in fields(options):
         name = written(option.name)
         text = described.get(name, "")
         text += _default(option) if "default" not in text else ""
-        first, *rest = _wrapped(text or "-", width, " " * 20)
-        yield f"  {name:<18}{first[20:]}"
-        yield from rest
+        rows.append((name, text or "-"))
+    return _pairs(rows, width)
 
 
 def _default(option: Field[Any]) -> str:
@@ -163,7 +190,7 @@ def _default(option: Field[Any]) -> str:
 def _remembered(app: App, ulid: str) -> list[str]:
     """An episode that is open, or an outcome that is kept. Empty without a suite or a store: then it is just unknown."""
     try:
-        suite, store = app.suite(), app.store()
+        suite, store = app.suite(), past(app)
     except SlocheckError:
         return []
     from slocheck.core.records import outcome_id

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slocheck.cli.context import App, now_option, pass_app
-from slocheck.cli.stored import instant
+from slocheck.cli.stored import instant, past
 from slocheck.cli.values import near
 from slocheck.core.errors import UserError
 
@@ -39,12 +39,12 @@ def command(app: App, *, check: str, limit: int | None, start: str | None, form:
         raise UserError(f"no check is named {check}", hint=near(check, names))
     text = report.history(check, found, form, suite=suite, width=app.width, color=app.color).rstrip("\n")
     if text:
-        app.echo(text)
+        app.echo(text, is_utf8=form != "table")
 
 
 def _outcomes(app: App, check: str, limit: int | None, start_ms: int | None) -> list[Outcome]:
     """Oldest first. A check that is no longer in the suite still has its past."""
     newest = limit if limit is not None else _LIMIT if start_ms is None else None
     first_ms = None if start_ms is None else start_ms - 1  # the store's range is open at its start
-    rows = app.store().outcomes(check=check, start_ms=first_ms, end_ms=app.now_ms(), newest_first=True, limit=newest)
+    rows = past(app).outcomes(check=check, start_ms=first_ms, end_ms=app.now_ms(), newest_first=True, limit=newest)
     return list(rows)[::-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from slocheck.cli.context import App, now_option, pass_app
+from slocheck.cli.stored import past
 
 FORMATS = ("table", "json", "markdown", "html", "csv")
 _SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table"}
@@ -34,11 +35,12 @@ def command(app: App, *, period: str | None, form: str | None, outs: tuple[str, 
         from slocheck.core.periods import parse_period
 
         span = parse_period(period, now_ms, suite.timezone)
-    collected = figures.collect(suite, app.store(), now_ms, period=span)
+    collected = figures.collect(suite, past(app), now_ms, period=span)
     for kind, path in targets:
-        width, color = (app.width, app.color) if path == "-" else (_FILE_WIDTH, False)
-        app.write(report.report(collected, kind, width=width, color=color), path)
-        if path != "-":
+        if path == "-":
+            app.echo(report.report(collected, kind, width=app.width, color=app.color).removesuffix("\n"), is_utf8=kind != "table")
+        else:
+            app.write(report.report(collected, kind, width=_FILE_WIDTH, color=False), path)
             app.note(f"wrote {path}")
 
 

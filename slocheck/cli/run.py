@@ -105,7 +105,8 @@ def _targets(outs: tuple[str, ...]) -> list[tuple[str, str]]:
     for out in outs:
         form, colon, path = out.partition(":")
         if not colon or not path or form not in FORMATS:
-            raise UserError(f"--out {out}: not FORMAT:PATH", hint=f"write for example junit:reports/junit.xml; formats: {' '.join(FORMATS)}")
+            hint = f"write for example junit:reports/junit.xml; formats: {' '.join(FORMATS)}"
+            raise UserError(f"--out {out}: not FORMAT:PATH", hint=hint)
         pairs.append((form, path))
     return pairs
 
@@ -114,8 +115,6 @@ def _ticks(
     app: App, selection: Selection, span: timedelta | None, every: timedelta, deadline: timedelta, form: str,
 ) -> Any:
     """One tick, or one every `every` until `span` is over. Starts stay on the grid; a tick that ran long skips beats."""
-    import asyncio
-
     from slocheck.pipeline import Hooks, Means, tick
 
     means = Means(deadline=deadline)
@@ -133,6 +132,8 @@ def _ticks(
         next_ms = start_ms + ((means.clock.now_ms() - start_ms) // beat_ms + 1) * beat_ms
         if done.is_interrupted or next_ms >= end_ms:
             return
+        import asyncio
+
         asyncio.run(means.clock.sleep((next_ms - means.clock.now_ms()) / 1000))
 
 
@@ -155,8 +156,10 @@ def _live(app: App, form: str) -> Callable[[Outcome], None]:
     """On a terminal each check's line appears as it ends; elsewhere the whole is printed at the end."""
     if form != "table" or app.is_quiet or not sys.stdout.isatty():
         return lambda _outcome: None
+    from slocheck.report.layout import wrap
     from slocheck.report.terminal import run_line
 
+    wrap("", app.width)  # loads what draws lines before the first probe is under way, not inside its event loop
     return lambda outcome: app.echo(run_line(outcome, width=app.width, color=app.color))
 
 
@@ -173,7 +176,8 @@ def _show(app: App, tick: Tick, form: str, targets: list[tuple[str, str]], fail_
     is_calm = app.is_quiet and not code and not any(o.verdict is Verdict.BAD for o in tick.outcomes)
     if not (form == "table" and is_calm):
         is_live = form == "table" and not app.is_quiet and sys.stdout.isatty()
-        app.echo(report.run(tick, form, suite=app.suite(), exit_code=code, width=app.width, color=app.color, is_live=is_live).rstrip("\n"))
+        text = report.run(tick, form, suite=app.suite(), exit_code=code, width=app.width, color=app.color, is_live=is_live)
+        app.echo(text.rstrip("\n"), is_utf8=form not in ("table", "github"))
     for other, path in targets:
         app.write(report.run(tick, other, suite=app.suite(), exit_code=code, width=100, color=False), path)
 

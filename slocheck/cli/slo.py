@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from slocheck.cli.context import App, now_option, pass_app
+from slocheck.cli.stored import past
 from slocheck.cli.values import near
 from slocheck.core.errors import UserError
 
@@ -28,5 +29,5 @@ def command(app: App, *, name: str | None, form: str) -> None:
     names = known + [f"{s.name}/{o.name}" for s in suite.slos for o in s.objectives if o.name]
     if name is not None and name not in names:
         raise UserError(f"no SLO is named {name}", hint=near(name, names))
-    collected = figures.collect(suite, app.store(), app.now_ms())
+    collected = figures.collect(suite, past(app), app.now_ms())
     app.echo(report.slo(collected, form, name=name, width=app.width, color=app.color).rstrip("\n"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from slocheck.cli.context import App, Exit, ExitCode, now_option, pass_app
+from slocheck.cli.stored import past
 from slocheck.cli.values import duration
 from slocheck.core.errors import SlocheckError
 
@@ -48,7 +49,7 @@ def command(app: App, *, form: str, nagios: bool, max_age: timedelta | None) -> 
 def _figures(app: App) -> Figures:
     from slocheck import figures
 
-    return figures.collect(app.suite(), app.store(), app.now_ms())
+    return figures.collect(app.suite(), past(app), app.now_ms())
 
 
 def stale(figures: Figures, max_age: timedelta | None) -> str:

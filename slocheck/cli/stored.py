@@ -46,6 +46,16 @@ def past(app: App) -> Store:
     return store
 
 
+def has_store(app: App) -> bool:
+    """Whether there is one to ask: a look at a suite must not make a store."""
+    try:
+        url = app.store_url()
+    except UserError:
+        return False
+    is_elsewhere = "://" in url and not url.startswith("sqlite")
+    return is_elsewhere or Path(url.removeprefix("sqlite:///")).is_file()
+
+
 def instant(app: App, option: str, text: str | None) -> int | None:
     """`2026-11-01T00:00Z`, or `7d` for so long before now -> milliseconds. Raises UserError."""
     if text is None:

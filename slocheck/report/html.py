@@ -28,6 +28,7 @@ from slocheck.report.reading import (
     METHOD,
     POSTMORTEM,
     STATUS_WORDS,
+    both_ways,
     coverage_words,
     day_word,
     excluded,
@@ -89,7 +90,8 @@ def _page(figures: Figures) -> dict[str, Any]:
         "tiles": _tiles(figures, found), "objectives": [_objective(s, figures) for s in figures.statuses],
         "budgets": _budgets(figures, found), "checks": [_check(c) for c in figures.checks],
         "incidents": [_incident(i) for i in newest[:_SHOWN_INCIDENTS]], "older": max(0, len(newest) - _SHOWN_INCIDENTS),
-        "excluded": excluded(figures), "method": METHOD, "waiting": len(figures.undelivered) - dead, "dead": dead,
+        "excluded": excluded(figures), "both_ways": both_ways(figures), "method": METHOD,
+        "waiting": len(figures.undelivered) - dead, "dead": dead,
         "is_few": any(c.latency.n and c.latency.p99 is None for c in figures.checks),
         "is_failed": any(v is not None and math.isinf(v) for c in figures.checks for v in (c.latency.p50, c.latency.p95, c.latency.p99)),
     }

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.maintenance import identity
 from slocheck.core.model import (
     Alert,
     AlertState,
     CheckFigures,
     Figures,
     Incident,
+    Maintenance,
     Message,
     Outcome,
     Percentiles,
@@ -28,7 +30,7 @@ from slocheck.core.model import (
 )
 from slocheck.core.records import outcome_record
 from slocheck.core.units import duration_text, rfc3339
-from slocheck.report.reading import now_of
+from slocheck.report.reading import excluding, now_of, whole_budget_s
 
 SCHEMA_VERSION = 1
 
@@ -75,6 +77,7 @@ def report(figures: Figures) -> str:
         "schema_version": SCHEMA_VERSION, "suite": figures.suite.name, "generated_at": rfc3339(figures.generated_ms),
         "period": _period(figures), "slos": [slo_record(s) for s in figures.statuses],
         "incidents": [incident_record(i) for i in figures.incidents], "checks": [check_record(c) for c in figures.checks],
+        "maintenance": [maintenance_record(m) for m in excluding(figures)],
     }) + "\n"
 
 
@@ -125,7 +128,7 @@ def slo_record(status: SloStatus) -> dict[str, Any]:
         "indicator": _indicator(status.slo),
         "start": rfc3339(status.start_ms), "end": rfc3339(status.end_ms), "as_of": rfc3339(status.as_of_ms),
         "sli": number(status.sli), "good_s": number(status.good_s), "bad_s": number(status.bad_s), "unknown_s": number(status.unknown_s),
-        "excluded_s": number(status.excluded_s), "coverage": number(status.coverage),
+        "excluded_s": number(status.excluded_s), "coverage": number(status.coverage), "with_excluded": _with_excluded(status),
         "budget": {
             "total_s": number(status.budget_total_s), "consumed_s": number(status.budget_consumed_s),
             "remaining_s": number(status.budget_remaining_s), "remaining_ratio": number(status.budget_remaining_ratio),
@@ -133,6 +136,25 @@ def slo_record(status: SloStatus) -> dict[str, Any]:
         "burn_rates": {window: number(rate) for window, rate in status.burn_rates.items()},
         "confidence": _confidence(status), "status": status.status,
         "exhaustion": {"pace_s": number(status.pace_s), "countdown_s": number(status.countdown_s)},
+    }
+
+
+def _with_excluded(status: SloStatus) -> dict[str, float | None] | None:
+    """The figures as if nothing were excluded; null where nothing is. `budget_consumed_ratio` is of the whole window's budget."""
+    bad_s, total_s = status.bad_with_excluded_s, whole_budget_s(status)
+    if bad_s is None:
+        return None
+    return {
+        "sli": number(status.sli_with_excluded), "bad_s": number(bad_s),
+        "budget_consumed_ratio": number(bad_s / total_s if total_s else None),
+    }
+
+
+def maintenance_record(entry: Maintenance) -> dict[str, Any]:
+    """One declared exclusion; `id` is what `maintenance list` shows."""
+    return {
+        "id": identity(entry), "start": rfc3339(entry.start_ms), "end": rfc3339(entry.end_ms), "checks": list(entry.checks),
+        "reason": entry.reason, "author": entry.author or None,
     }
 
 

@@ -1,66 +1,93 @@
-"""Lines of text that fit: cell widths, wrapping, columns that step aside, colour. A name is never cut.
+"""Lines of text that fit, laid out by rich: columns that step aside where room is short, wrapping, colour. A name is never cut.
 
-Not rich: its import costs more than a whole small run (50 ms), and its output differs from version to version, while
-ours is compared byte by byte.
+rich is imported when something is laid out, so that a quiet run, JSON and Nagios never pay for it. Text of the world
+goes in as `rich.text.Text`, never as markup: `[red]` is four letters and two brackets.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from io import StringIO
+from typing import TYPE_CHECKING
 
-_SGR = {
-    "good": "32", "bad": "1;31", "unknown": "35", "warn": "33", "dim": "2", "bold": "1", "met": "32", "breached": "1;31",
-    "at_risk": "33", "no_data": "35",
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+_STYLES = {
+    "good": "green", "bad": "bold red", "unknown": "magenta", "warn": "yellow", "dim": "dim", "bold": "bold", "met": "green",
+    "breached": "bold red", "at_risk": "yellow", "no_data": "magenta",
 }
 
-Ink = Callable[[str, str], str]
-"""(text, style) -> the text in that style."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ink:
+    """(text, style) -> the text in that style, or as it is where there is no colour."""
+
+    is_colored: bool
+
+    def __call__(self, text: str, style: str) -> str:
+        return _painted(text, _STYLES[style]) if self.is_colored and text and style in _STYLES else text
 
 
 def ink(*, color: bool) -> Ink:
     """Paints, or leaves everything as it is."""
-    def paint(text: str, style: str) -> str:
-        return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style in _SGR and text else text
+    return Ink(is_colored=color)
 
-    return paint if color else lambda text, _style: text
+
+def _painted(text: str, style: str) -> str:
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
+
+
+@cache
+def _console(width: int, *, color: bool) -> Console:
+    """A screen of this width that is nobody's terminal: what is printed on it is captured."""
+    from rich.console import Console
+
+    return Console(
+        file=StringIO(), width=width, color_system="standard" if color else None, force_terminal=color, no_color=not color,
+        force_jupyter=False, legacy_windows=False, highlight=False, markup=False, emoji=False,
+    )
 
 
 def cells(text: str) -> int:
     """How many terminal cells the text takes: East Asian wide ones two, combining ones none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|%)(?!\w))|(?<=[a-z]) (?=\d[\d.]* m?s(?!\w))")
 """The spaces at which no line breaks: `12 h`, `wait 20.2 ms`."""
 
+_GLUE = "\ue000"  # stands for such a space: rich breaks lines at every kind of white space
+_ABOVE = "\ue001"  # stands for a name that takes a line of its own
+_END_BLANKS = re.compile(r" +(?=(?:\x1b\[0m)?$)")
+
+
+def _glued(text: str) -> str:
+    return BEFORE_UNIT.sub(_GLUE, " ".join(text.split()))
+
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at spaces but not before a unit; a longer word goes on in the next line.
+    """Lines of at most `width` cells (at least 2), broken at spaces but not before a unit; a longer word goes on in the next line.
 
     At least one line.
     """
-    lines, line = [], ""
-    for word in BEFORE_UNIT.sub("\0", text).split():
-        for piece in _folded(word, max(1, width)):
-            if line and cells(line) + 1 + cells(piece) > width:
-                lines.append(line)
-                line = piece
-            else:
-                line = f"{line} {piece}" if line else piece
-    return [each.replace("\0", " ") for each in [*lines, line]]
+    from rich.text import Text
 
-
-def _folded(word: str, width: int) -> Iterator[str]:
-    while cells(word) > width:
-        size = next(i for i in range(len(word), 0, -1) if cells(word[:i]) <= width or i == 1)
-        yield word[:size]
-        word = word[size:]
-    yield word
+    width = max(2, width)  # a wide character needs two
+    lines = Text(_glued(text)).wrap(_console(width, color=False), width, overflow="fold")
+    return [line.plain.rstrip().replace(_GLUE, " ") for line in lines]
 
 
 def indented(text: str, width: int, *, first: str, rest: str = "") -> list[str]:
@@ -95,6 +122,7 @@ class Cell:
 
 _GAP = 2
 _LEAST_FREE = 24  # a free column narrower than this is no help
+_LEAST_WRAP = 10  # and below this it is wider than the screen
 _MOST_NAME = 3  # a name may take one third of the line before it gets a line of its own
 
 
@@ -103,15 +131,18 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: i
     kept = _fitting(columns, rows, width)
     columns = [columns[i] for i in kept]
     rows = [[row[i] for i in kept] for row in rows]
-    sizes = _sizes(columns, rows, width)
-    titles = [Cell(c.title, "dim") for c in columns]
-    head = [titles] if any(c.title for c in columns) else []
-    return [line for row in [*head, *rows] for line in _lines(columns, row, sizes, width, paint)]
+    name = next((i for i, c in enumerate(columns) if c.is_name), None)
+    if name is None:
+        return _printed(columns, rows, width, paint)
+    most = _most_name(columns, rows, width)
+    above = [row[name].text for row in rows if cells(row[name].text) > most]
+    rows = [part for row in rows for part in (_parted(row, name) if cells(row[name].text) > most else [row])]
+    left = sum(_natural(columns, rows, i) + _GAP for i in range(name))
+    return _with_names(_printed(columns, rows, width, paint), above, left, width)
 
 
 def _natural(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], index: int) -> int:
-    texts = [columns[index].title, *(row[index].text for row in rows)]
-    return max(cells(t) for t in texts)
+    return max(cells(t) for t in (columns[index].title, *(row[index].text for row in rows)))
 
 
 def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> list[int]:
@@ -132,52 +163,66 @@ def _room(columns: Sequence[Column], wanted: Sequence[int], kept: Sequence[int],
     for i in kept:
         if columns[i].is_free:
             total += min(wanted[i], _LEAST_FREE)
-        elif is_name_inline or not columns[i].is_name:
+        elif columns[i].is_name and not is_name_inline:
+            total += max(cells(columns[i].title), cells(_ABOVE))
+        else:
             total += wanted[i]
     return total
 
 
-def _sizes(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> list[int]:
+def _most_name(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> int:
+    """The longest name that stands in its column."""
+    others = sum(_natural(columns, rows, i) for i, c in enumerate(columns) if not (c.is_name or c.is_free))
+    left = width - others - _GAP * (len(columns) - 1)
+    return max(width // _MOST_NAME, left - _LEAST_FREE) if any(c.is_free for c in columns) else left
+
+
+def _parted(row: Sequence[Cell], name: int) -> list[list[Cell]]:
+    """A row up to its name, and below it the rest, if there is any."""
+    upper = [*row[:name], Cell(_ABOVE), *(Cell("") for _ in row[name + 1 :])]
+    lower = [*(Cell("") for _ in row[: name + 1]), *row[name + 1 :]]
+    return [upper, lower] if any(c.text for c in lower) else [upper]
+
+
+def _with_names(lines: list[str], names: Sequence[str], left: int, width: int) -> list[str]:
+    """The lines with each name in its place, `left` cells from the edge."""
+    waiting = iter(names)
+    found = []
+    for line in lines:
+        before, mark, _ = line.partition(_ABOVE)
+        pieces = wrap(next(waiting), width - left) if mark else [""]
+        found += [before + pieces[0], *(" " * left + piece for piece in pieces[1:])]
+    return found
+
+
+def _printed(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int, paint: Ink) -> list[str]:
+    """The table as rich prints it, without blanks at the ends of lines. On a narrow screen lines are rather too long than cut."""
     sizes = [_natural(columns, rows, i) for i in range(len(columns))]
-    others = sum(s for s, c in zip(sizes, columns, strict=True) if not (c.is_name or c.is_free)) + _GAP * (len(columns) - 1)
-    has_free = any(c.is_free for c in columns)
-    for i, column in enumerate(columns):
-        if column.is_name:
-            most = max(width // _MOST_NAME, width - others - _LEAST_FREE) if has_free else width - others
-            fitting = [cells(t) for t in [column.title, *(row[i].text for row in rows)] if cells(t) <= most]
-            sizes[i] = max(fitting, default=0)
-    for i, column in enumerate(columns):
-        if column.is_free:
-            sizes[i] = max(10, width - sum(s for j, s in enumerate(sizes) if j != i) - _GAP * (len(columns) - 1))
-    return sizes
+    if columns[-1].is_free:
+        sizes[-1] = max(_LEAST_WRAP, width - sum(sizes[:-1]) - _GAP * (len(columns) - 1))
+    console = _console(max(width, sum(sizes) + _GAP * len(columns)), color=paint.is_colored)
+    with console.capture() as captured:
+        console.print(_grid(columns, rows, sizes))
+    return [_END_BLANKS.sub("", line).replace(_GLUE, " ") for line in captured.get().splitlines()]
 
 
-def _lines(columns: Sequence[Column], row: Sequence[Cell], sizes: Sequence[int], width: int, paint: Ink) -> Iterator[str]:
-    """One row: a first line of its own up to the name if that is too long, then the cells, then what the free one has left."""
-    start = 0
-    for i, (column, cell) in enumerate(zip(columns, row, strict=True)):
-        if column.is_name and cells(cell.text) > sizes[i]:
-            before = _joined(columns[:i], row[:i], sizes[:i], paint)
-            left = sum(s + _GAP for s in sizes[:i])
-            pieces = wrap(cell.text, width - left)
-            yield before + pieces[0]
-            yield from (" " * left + piece for piece in pieces[1:])
-            start = i + 1
-    indent = sum(s + _GAP for s in sizes[:start])
-    free = wrap(row[-1].text, sizes[-1]) if columns[-1].is_free else []
-    shown = [*row[:-1], Cell(free[0], row[-1].style)] if free else list(row)
-    line = (" " * indent + _joined(columns[start:], shown[start:], sizes[start:], paint)).rstrip()
-    if line.strip():
-        yield line
-    left = sum(s + _GAP for s in sizes[:-1])
-    yield from (" " * left + paint(piece, row[-1].style) for piece in free[1:])
+def _grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], sizes: Sequence[int]) -> Table:
+    """The gap is part of a column's width: padding would double the time of a long table."""
+    from rich.table import Table
+
+    made = Table(box=None, padding=0, show_edge=False, header_style=_STYLES["dim"], show_header=any(c.title for c in columns))
+    for column, size in zip(columns, sizes, strict=True):
+        gap = 0 if column.is_free else _GAP
+        made.add_column(_text(Cell(column.title), column, size), width=size + gap, no_wrap=not column.is_free, overflow="fold")
+    for row in rows:
+        made.add_row(*map(_text, row, columns, sizes))
+    return made
 
 
-def _joined(columns: Sequence[Column], row: Sequence[Cell], sizes: Sequence[int], paint: Ink) -> str:
-    """The cells side by side, each with the gap behind it."""
-    parts = []
-    for column, cell, size in zip(columns, row, sizes, strict=True):
-        gap = " " * (size - cells(cell.text) if size > cells(cell.text) else 0)
-        text = paint(cell.text, cell.style)
-        parts.append((gap + text if column.is_right else text + gap) + " " * _GAP)
-    return "".join(parts)
+def _text(cell: Cell, column: Column, size: int) -> Text:
+    from rich.text import Text
+
+    made = Text(_glued(cell.text), style=_STYLES.get(cell.style, ""))
+    if column.is_right:
+        made.align("right", size)
+    return made

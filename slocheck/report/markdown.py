@@ -20,6 +20,7 @@ from slocheck.report.reading import (
     STATUS_WORDS,
     Asked,
     asked,
+    both_ways,
     coverage_words,
     excluded,
     lasted,
@@ -121,6 +122,7 @@ def report(figures: Figures) -> str:
     lines += ["## Checks", "", *_table(("Check", "Asked", "Bad", "Unknown", "Coverage", "p50", "p95", "p99"), checks)] if checks else []
     lines += ["## Incidents", "", *_incidents(figures)]
     lines += [f"- not counted: {text(line)}" for line in excluded(figures)]
+    lines += [f"- {text(line)}" for line in both_ways(figures)]
     return "\n".join([*lines, "", f"<sub>{' '.join(METHOD)}</sub>", ""])
 
 

@@ -17,6 +17,7 @@ from slocheck.report.reading import (
     POSTMORTEM,
     STATUS_WORDS,
     WORST_FIRST,
+    both_ways,
     coverage_words,
     excluded,
     lasted,
@@ -31,6 +32,7 @@ from slocheck.report.reading import (
     sli_words,
     status_sentence,
     window_words,
+    without_and_with,
     worst,
 )
 
@@ -65,15 +67,20 @@ def status(figures: Figures, *, width: int, color: bool) -> str:
 
 def _goals(figures: Figures, width: int, paint: Ink, room: int) -> Block:
     """As many objectives as there is room for; the worst first when not all fit."""
-    lines = objectives(figures.statuses, width=width, paint=paint, days=figures.days) if figures.statuses else []
-    if len(lines) <= room:
-        return lines
+    if not figures.statuses:
+        return []
+    if len(figures.statuses) < room:  # a row is at least one line, and the titles are another
+        lines = objectives(figures.statuses, width=width, paint=paint, days=figures.days)
+        if len(lines) <= room:
+            return lines
     ordered = sorted(figures.statuses, key=lambda s: WORST_FIRST.index(s.status))
-    shown = max(2, room)  # a row is at least one line
-    while len(lines) > room - 1 and shown > 1:
-        shown -= 1
+    shown = max(1, min(len(ordered), room) - 1)
+    while True:
         lines = objectives(ordered[:shown], width=width, paint=paint, days=figures.days)
-    return [*lines, f"and {len(ordered) - shown} more: slocheck slo"]
+        excess = len(lines) - (room - 1)
+        if excess <= 0 or shown == 1:
+            return [*lines, f"and {len(ordered) - shown} more: slocheck slo"]
+        shown = max(1, shown - max(1, excess // 2))  # a row is two lines where its name is long
 
 
 def _section(title: str, entries: Sequence[Block], most: int) -> Block:
@@ -213,6 +220,7 @@ def method(figures: Figures, width: int, paint: Ink) -> Block:
     if not figures.statuses:
         return []
     holes = [line for text in excluded(figures) for line in indented(clean(text), width, first="not counted: ", rest="  ")]
+    holes += [line for text in both_ways(figures) for line in indented(clean(text), width, first="", rest="  ")]
     return [*holes, *(paint(line, "dim") for line in indented(" ".join(METHOD), width, first=""))]
 
 
@@ -254,5 +262,6 @@ def _facts(status: SloStatus) -> list[tuple[str, str]]:
         ("coverage", f"{numbers.coverage(status.coverage)}{unknown}"),
         ("budget left", numbers.budget_left(status)), ("spent", numbers.budget_spent(status) if is_known else numbers.NO_DATA),
         ("burn", rates), ("runs out", runs_out(status) or ("not at this pace" if is_known else numbers.NO_DATA)), ("pace", pace),
-        ("excluded", numbers.span(status.excluded_s, is_spent=True) if status.excluded_s else ""), ("proof", proof(status)),
+        ("excluded", numbers.span(status.excluded_s, is_spent=True) if status.excluded_s else ""), ("both ways", without_and_with(status)),
+        ("proof", proof(status)),
     ]

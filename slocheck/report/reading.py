@@ -16,6 +16,7 @@ from slocheck.core.model import (
     Figures,
     Finding,
     Incident,
+    Maintenance,
     Outcome,
     Phases,
     Role,
@@ -295,7 +296,7 @@ def status_sentence(figures: Figures) -> str:
     enabled = [c for c in figures.checks if c.check.is_enabled]
     bad, unknown = now_of(figures, Verdict.BAD), now_of(figures, Verdict.UNKNOWN)
     if enabled and all(c.last is None for c in enabled):
-        return "nothing is known yet: no check was asked"
+        return "nothing is known yet; `slocheck run` asks"
     parts = []
     if bad:
         parts.append(f"{share(len(bad), len(enabled), 'check')} {_are(bad)} bad: {listed([c.check.name for c in bad])}")
@@ -346,15 +347,49 @@ def lost_s(incidents: Iterable[Incident]) -> Fraction:
 
 
 
-def excluded(figures: Figures) -> list[str]:
-    """Declared maintenance that touches what is reported, each with its reason and author."""
+def excluding(figures: Figures) -> list[Maintenance]:
+    """Declared maintenance that touches what is reported, of the suite's file and declared by command."""
     if figures.period is not None:
         start_ms, end_ms = figures.period
     else:
         start_ms, end_ms = min((s.start_ms for s in figures.statuses), default=0), figures.generated_ms
-    touching = [m for m in figures.suite.maintenance if m.start_ms < end_ms and m.end_ms > start_ms]
-    return [
-        f"{numbers.moment(m.start_ms)} to {numbers.moment(m.end_ms)}, {listed(list(m.checks), 6).replace('*', 'all checks')}: "
-        f"{m.reason}{f' ({m.author})' if m.author else ''}"
-        for m in touching
-    ]
+    return [m for m in figures.suite.maintenance if m.start_ms < end_ms and m.end_ms > start_ms]
+
+
+def excluded(figures: Figures) -> list[str]:
+    """Each exclusion in words, with its reason and author."""
+    return [excluded_words(m) for m in excluding(figures)]
+
+
+def excluded_words(entry: Maintenance) -> str:
+    """`1 Dec 2026 02:00 UTC to 1 Dec 2026 03:00 UTC, all checks: database upgrade (ana)`."""
+    checks = "all checks" if "*" in entry.checks else listed(list(entry.checks), 6)
+    author = f" ({entry.author})" if entry.author else ""
+    return f"{numbers.moment(entry.start_ms)} to {numbers.moment(entry.end_ms)}, {checks}: {entry.reason}{author}"
+
+
+def whole_budget_s(status: SloStatus) -> Fraction:
+    """The error budget as if nothing were excluded, in seconds."""
+    return status.budget_total_s + (1 - status.objective.target) * status.excluded_s
+
+
+def both_ways(figures: Figures) -> list[str]:
+    """For each objective that an exclusion touches: its figures as reported, and as if nothing were excluded."""
+    return [f"{s.name}: {text}" for s in figures.statuses if (text := without_and_with(s))]
+
+
+def without_and_with(status: SloStatus) -> str:
+    """`SLI 99.30 %, bad 60.0 min of 86.4 min; with the excluded time counted SLI 99.40 %, …`; empty where nothing is excluded."""
+    bad_s = status.bad_with_excluded_s
+    if bad_s is None:
+        return ""
+    digits = max(2, len(status.objective.text.partition(".")[2]))
+    whole_s = whole_budget_s(status)
+    return (
+        f"SLI {numbers.sli(status)}, {_spent_of(status.bad_s, status.budget_total_s)}; with the excluded time counted "
+        f"SLI {numbers.reached(status.sli_with_excluded, digits)}, {_spent_of(bad_s, whole_s)}"
+    )
+
+
+def _spent_of(bad_s: Fraction, total_s: Fraction) -> str:
+    return f"{numbers.minutes(bad_s, total_s, is_spent=True)} of {numbers.minutes(total_s, total_s)} min of the budget spent"

@@ -32,11 +32,19 @@ def test_a_kind_is_explained_with_every_option_and_finding(explain, name):
     code, out, _ = explain(name)
     kind = checks.load(name)
     assert code == 0
-    assert out.startswith(f"{name}: {kind.doc.strip().splitlines()[0]}")
+    assert " ".join(out.split()).startswith(f"{name}: {kind.doc.strip().splitlines()[0]}")
     told = {line.split()[0] for line in out.splitlines() if line.startswith("  ") and line.strip()}
     assert {written(f.name) for f in fields(kind.options)} <= told
     assert set(kind.findings) <= told
     assert kind.example.strip().splitlines()[0] in out
+
+
+@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("asked", [[], *([name] for name in checks.names()), ["http.status"], ["sli"]])
+def test_no_explanation_is_wider_than_the_screen_but_its_examples(explain, monkeypatch, asked, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = explain(*asked)[1].split("\nexample\n")[0]
+    assert not [line for line in text.splitlines() if len(line) > min(width, 100) and not line.startswith("    ")]
 
 
 @pytest.mark.parametrize("name", checks.names())

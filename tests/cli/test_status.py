@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 
 import pytest
 
-from slocheck.core.model import Verdict
+from slocheck.core.model import Finding, Severity, Verdict
 from tests.cli.filled import NOW, SUITE, call, folder, hours, outcome
+from tests.target import slocheck, suite
 
 WELL = [*hours(), *hours("orders")]
 LAST_IS_BAD = [*hours(), *hours("orders", lambda minute: Verdict.BAD if minute < 5 else Verdict.GOOD)]
@@ -131,3 +134,99 @@ def test_nagios_calls_a_suite_that_cannot_be_read_unknown_and_not_critical(statu
     assert code == 3
     assert out.startswith("UNKNOWN - ")
     assert out.count("\n") == 1
+
+
+# --- where no store is ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["status"], ["status", "--nagios"], ["report"], ["slo"], ["slo", "speed"], ["history", "home"]])
+def test_before_the_first_run_nothing_is_known_and_looking_makes_no_store(tmp_path, monkeypatch, capsys, args):
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path, SUITE)
+    assert call(*args) == (3 if args[0] == "status" else 0)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "nothing is known yet" in out or "no data" in out or "no outcome is kept" in out
+    assert not list(tmp_path.rglob("*.db"))
+
+
+def test_before_the_first_run_status_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path, SUITE)
+    assert call("status", "--now", NOW) == 3
+    assert capsys.readouterr().out.startswith("shop: nothing is known yet; `slocheck run` asks (22 Nov 2026 10:00 UTC)\n")
+
+
+@pytest.mark.parametrize("args", [["status"], ["report"], ["report", "--out", "a.html"], ["slo"], ["history", "home"]])
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_store_that_was_named_and_is_not_there_is_an_error_and_no_empty_answer(tmp_path, monkeypatch, capsys, args, how):
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path, SUITE)
+    if how == "variable":
+        monkeypatch.setenv("SLOCHECK_DB", "mistyped.db")
+    assert call(*(["--db", "mistyped.db"] if how == "option" else []), *args) == 3
+    assert capsys.readouterr() == ("", "slocheck: error: there is no store at mistyped.db\nslocheck: hint: `slocheck run` makes one; --db names another\n")
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["checks.yaml"]
+
+
+def test_nagios_is_told_of_a_store_that_is_not_there_on_its_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path, SUITE)
+    assert call("--db", "mistyped.db", "status", "--nagios") == 3
+    out, err = capsys.readouterr()
+    assert (out, err) == ("UNKNOWN - there is no store at mistyped.db; `slocheck run` makes one; --db names another\n", "")
+
+
+@pytest.mark.parametrize("url", ["elsewhere.db", "sqlite:///elsewhere.db"])
+def test_a_store_that_was_named_and_is_there_is_read(tmp_path, monkeypatch, capsys, url):
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path, WELL)
+    (tmp_path / ".slocheck" / "slocheck.db").rename(tmp_path / "elsewhere.db")
+    assert call("--db", url, "status", "--now", NOW) == 0
+    assert "both checks are good" in capsys.readouterr().out
+
+
+# --- a stdout that cannot say everything ---------------------------------------------------------------------------
+
+SAID = Finding(id="http.body", severity=Severity.FAIL, message="the body says “café ✓”")
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """The bytes that a command writes to a stdout of that encoding: (exit code, bytes)."""
+    folder(tmp_path, [*hours(), outcome("orders", verdict=Verdict.BAD, findings=(SAID,))], SUITE.replace("availability", "verfügbar"))
+    monkeypatch.chdir(tmp_path)
+
+    def ask(encoding, *args):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        with contextlib.redirect_stdout(out):
+            code = call(*args, "--now", NOW)
+        out.flush()
+        return code, out.buffer.getvalue()
+
+    return ask
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [
+    ("ascii", r'x orders: since 10:00 UTC (0 s): the body says "caf\u00e9 +"'), ("utf-8", "✗ orders: since 10:00 UTC (0 s): the body says “café ✓”"),
+])
+def test_marks_are_readable_on_a_stdout_that_cannot_encode_them(tmp_path, encoding, shown):
+    folder(tmp_path, [*hours(), outcome("orders", verdict=Verdict.BAD, findings=(SAID,))])
+    done = slocheck(["status", "--now", NOW], tmp_path, PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert shown in done.stdout
+    assert ("✓ met" if encoding == "utf-8" else "+ met") in done.stdout
+
+
+@pytest.mark.parametrize("args", [["status"], ["report"], ["slo", "verfügbar"], ["history", "home"], ["explain", "sli"], ["explain", "countdown"]])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_no_table_fails_on_a_stdout_of_another_encoding(told, encoding, args):
+    code, text = told(encoding, *args)
+    assert code == (1 if args == ["status"] else 0)
+    assert text.decode(encoding)
+
+
+@pytest.mark.parametrize("args", [["history", "orders", "--format", "csv"], ["report", "--format", "html"], ["report", "--format", "markdown"]])
+def test_formats_that_are_utf_8_stay_so_whatever_stdout_speaks(told, args):
+    assert told("ascii", *args) == told("utf-8", *args)
+    assert not told("ascii", *args)[1].isascii()

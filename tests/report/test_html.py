@@ -12,6 +12,7 @@ import pytest
 
 from slocheck import report
 from slocheck.report import html
+from tests.report import browser
 from tests.report import figures as made
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -155,3 +156,52 @@ def test_the_template_refuses_a_value_that_is_not_there():
 
     with pytest.raises(UndefinedError):
         html._template().render(style="", digest="")
+
+
+# --- in a browser --------------------------------------------------------------------------------------------------
+
+DESK, PHONE = 1280, 360  # pixels
+NOT_HERE = "no Chromium is installed" if browser.browser() is None else "axe-core is not installed (axe-core-python)" if browser.axe() is None else ""
+in_browser = pytest.mark.skipif(bool(NOT_HERE), reason=NOT_HERE)
+
+
+def shown():
+    """The pages that are looked at; the last one is wrong on purpose: pale on white, and wider than a phone."""
+    wrong = page().replace("--soft: #57606a", "--soft: #c0c0c0").replace("</style>", "h1 { width: 30rem; }</style>")
+    return {
+        ("usual", DESK): page(), ("usual", PHONE): page(), ("hostile", PHONE): page(**evil()),
+        ("empty", DESK): page(statuses=(), checks=(), incidents=()), ("wrong", PHONE): wrong,
+    }
+
+
+@pytest.fixture(scope="module")
+def light():
+    return browser.look(shown(), is_dark=False)
+
+
+@in_browser
+@pytest.mark.parametrize("name", ["usual 1280", "usual 360", "hostile 360", "empty 1280"])
+def test_axe_finds_nothing_that_keeps_anybody_from_reading_the_page(light, name):
+    found = light[name]
+    assert (found["dark"], found["violations"], found["unclear"]) == (False, [], [])
+    assert found["passes"] > 20
+
+
+@in_browser
+def test_axe_finds_nothing_in_the_dark_either(light):
+    found = browser.look({("usual", DESK): page()}, is_dark=True)["usual 1280"]
+    assert (found["dark"], found["violations"], found["unclear"]) == (True, [], [])
+    assert found["ground"] != light["usual 1280"]["ground"]
+
+
+@in_browser
+@pytest.mark.parametrize("name", ["usual 360", "hostile 360", "usual 1280"])
+def test_nothing_reaches_beyond_the_edge_of_the_screen(light, name):
+    assert (light[name]["overflow"], light[name]["wide"]) == (0, [])
+
+
+@in_browser
+def test_the_browser_would_tell_of_a_page_that_is_wrong(light):
+    found = light["wrong 360"]
+    assert found["overflow"] > 0
+    assert any(told.startswith("color-contrast: ") for told in found["violations"])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from slocheck.report.layout import Cell, Column, cells, indented, ink, table, wrap
+from slocheck.report.layout import Cell, Column, cells, indented, ink, pad, table, wrap
 
 PLAIN = ink(color=False)
 COLUMNS = (
@@ -84,3 +84,53 @@ def test_colour_changes_no_width_and_no_letter():
     painted = table(COLUMNS, [[Cell(c.text, "bad") for c in row()]], width=80, paint=ink(color=True))
     assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in painted] == plain
     assert painted != plain
+
+
+def test_a_painted_column_has_no_blanks_at_its_end():
+    painted = table(COLUMNS, [row(), row(name="a", last="")], width=80, paint=ink(color=True))
+    assert not [line for line in painted if re.search(r" (\x1b\[0m)?$", line)]
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("typed", ["[red]x[/red]", "[bold", "[/]", "[link=http://a]b[/link]", ":smile:", "\\[x]", "[a](b) 1.5 'x' http://c/"])
+def test_what_looks_like_markup_is_printed_as_it_was_typed(typed, color):
+    columns = (Column(title="[red]TITLE"), Column(title="[/]", is_name=True), Column(title=":x:", is_free=True))
+    lines = table(columns, [[Cell(typed), Cell(typed), Cell(typed)]], width=120, paint=ink(color=color))
+    shown = [re.sub(r"\x1b\[[0-9;]*m", "", line).split("  ") for line in lines]
+    assert [[part.strip() for part in line if part] for line in shown] == [["[red]TITLE", "[/]", ":x:"], [typed] * 3]
+    assert wrap(typed, 120) == [typed]
+    assert ink(color=False)(typed, "bad") == typed
+
+
+@pytest.mark.parametrize(("style", "codes"), [("good", "32"), ("bad", "1;31"), ("unknown", "35"), ("warn", "33"), ("dim", "2"), ("breached", "1;31")])
+def test_ink_is_the_sixteen_colours_that_every_terminal_has(style, codes):
+    assert ink(color=True)("word", style) == f"\x1b[{codes}mword\x1b[0m"
+    assert ink(color=True)("word", "") == ink(color=True)("word", "no such style") == "word"
+    assert ink(color=True)("", style) == ""
+
+
+@pytest.mark.parametrize("variables", [
+    {"FORCE_COLOR": "1"}, {"NO_COLOR": "1"}, {"COLUMNS": "20", "LINES": "5"}, {"TERM": "dumb"}, {"COLORTERM": "truecolor"}, {"TTY_COMPATIBLE": "1"},
+    {"JUPYTER_COLUMNS": "10"},
+])
+def test_the_environment_changes_nothing_because_the_caller_has_read_it(variables, monkeypatch):
+    from slocheck.report import layout
+
+    def both():
+        layout._console.cache_clear()
+        return [table(COLUMNS, [row()], width=60, paint=ink(color=color)) for color in (False, True)]
+
+    before = both()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert both() == before
+
+
+def test_padding_counts_cells():
+    assert pad("日本", 6) == "日本  "
+    assert pad("1", 3, is_right=True) == "  1"
+
+
+def test_a_long_name_without_anything_behind_it_leaves_no_empty_line():
+    columns = (Column(title="STATE"), Column(title="NAME", is_name=True), Column(title="N"))
+    assert table(columns, [[Cell("good"), Cell("n" * 20), Cell("")]], width=20, paint=PLAIN)[1:] == ["good   nnnnnnnnnnnnn", "       nnnnnnn"]

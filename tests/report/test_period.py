@@ -163,7 +163,7 @@ def test_a_sparkline_is_scaled_to_its_highest_value_and_blank_where_unknown():
 
 def test_json_is_the_documented_document_and_not_rounded():
     record = json.loads(report.report(made.figures(), "json", **PLAIN))
-    assert list(record) == ["schema_version", "suite", "generated_at", "period", "slos", "incidents", "checks"]
+    assert list(record) == ["schema_version", "suite", "generated_at", "period", "slos", "incidents", "checks", "maintenance"]
     assert record["period"] == {"start": "2026-10-23T10:00:00.000Z", "end": "2026-11-22T10:00:00.000Z"}
     first = record["slos"][0]
     assert first["objective"] == "99.5"

@@ -63,7 +63,7 @@ def test_a_disabled_check_is_not_missed():
 
 def test_before_the_first_run_nothing_is_known():
     text = screen(**{**CALM, "checks": (shown(made.check(), None),), "statuses": (made.no_data(),)})
-    assert text.startswith("shop: nothing is known yet: no check was asked")
+    assert text.startswith("shop: nothing is known yet; `slocheck run` asks")
 
 
 def test_messages_that_did_not_arrive_and_frozen_alerts_are_told():
