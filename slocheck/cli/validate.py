@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slocheck.cli.context import App, Exit, ExitCode, now_option, pass_app
-from slocheck.core.errors import ConfigError, Problem, UserError
+from slocheck.cli.stored import has_store
+from slocheck.core.errors import ConfigError, Problem
 from slocheck.core.model import Check, Role, Suite
 
 if TYPE_CHECKING:
@@ -94,22 +95,12 @@ def _late(app: App, suite: Suite) -> Iterator[Problem]:
     """Warnings about checks that arrive more rarely than they declare. Without a store there are none."""
     from slocheck.config.advice import arrives_late
 
-    if not _has_store(app):
+    if not has_store(app):
         return
     for check in suite.checks:
         gap = _median_gap(app.store(), check, suite.location, app.now_ms())
         if gap is not None and (message := arrives_late(check, gap)):
             yield Problem(file=check.file, line=check.line, col=1, message=message, is_warning=True)
-
-
-def _has_store(app: App) -> bool:
-    """A look at a suite must not make a store."""
-    try:
-        url = app.store_url()
-    except UserError:
-        return False
-    is_elsewhere = "://" in url and not url.startswith("sqlite")
-    return is_elsewhere or Path(url.removeprefix("sqlite:///")).is_file()
 
 
 def _median_gap(store: Store, check: Check, location: str, now_ms: int) -> timedelta | None:

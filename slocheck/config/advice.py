@@ -11,8 +11,9 @@ from fractions import Fraction
 from slocheck.config.crosscheck import rarest
 from slocheck.config.draft import Draft, Entry, told_at
 from slocheck.config.problems import Complaint
-from slocheck.core.model import Check, Method, Objective, Slo
-from slocheck.core.policy import PAGE, derive, nominal_ms, slice_ms, window_text
+from slocheck.core import plan
+from slocheck.core.model import Check, Objective, Slo
+from slocheck.core.policy import PAGE, derive, window_text
 from slocheck.core.redact import SHORTEST
 from slocheck.core.units import duration_text
 
@@ -59,29 +60,24 @@ def _provable(draft: Draft, entry: Entry[Slo], checks: Sequence[Check]) -> None:
     slo, rare = entry.record, rarest(checks)
     assert rare is not None
     _never_firing(draft, entry, rare)
-    length_ms, worth_ms = nominal_ms(slo), slice_ms(slo) or rare.every_ms
-    probes = length_ms // worth_ms
-    if slo.method is Method.OCCURRENCES:
-        probes = sum(length_ms // c.every_ms for c in checks)
+    locations = max(1, len(draft.suite.locations)) if draft.suite is not None else 1
+    probes = plan.probes(slo, checks, locations)
     for objective in slo.objectives:
         steps = ("objectives", objective.name) if objective.name else ("objective",)
-        needed = needed_probes(objective.target)
+        needed = plan.needed_probes(objective.target)
         if probes < needed:
-            draft.say(entry, steps, _unconfirmed(slo, objective, rare, probes, needed), is_warning=True)
-        cost = Fraction(worth_ms, length_ms) / (1 - objective.target)
+            draft.say(entry, steps, _unconfirmed(slo, objective, checks, probes, needed), is_warning=True)
+        cost = plan.cost(slo, objective, checks, locations)
         if cost > _DEAR:
             draft.say(entry, steps, f"one failed probe costs {math.ceil(cost * 1000) / 10}% of the budget", is_warning=True)
 
 
-def _unconfirmed(slo: Slo, objective: Objective, rare: Check, probes: int, needed: int) -> str:
+def _unconfirmed(slo: Slo, objective: Objective, checks: Sequence[Check], probes: int, needed: int) -> str:
     window = duration_text(slo.window.duration) if slo.window.duration else f"a {slo.window.calendar}"
-    what, rate = ("slices", f"slice: {duration_text(slo.slice)}") if slo.slice else ("probes", f"every: {duration_text(rare.every)}")
-    return f"{objective.text}% cannot be confirmed: {window} at {rate} give {probes} {what}, {needed} without a failure are needed"
-
-
-def needed_probes(target: Fraction) -> int:
-    """The least n with target^n <= 5 %: so many without a failure confirm the objective at 95 % (Clopper and Pearson 1934)."""
-    return math.ceil(math.log(0.05) / math.log1p(-float(1 - target)))
+    what, rate = ("slices", f"at slice: {duration_text(slo.slice)}") if slo.slice else ("probes", f"of {len(checks)} checks")
+    if len(checks) == 1 and not slo.slice:
+        rate = f"at every: {duration_text(checks[0].every)}"
+    return f"{objective.text}% cannot be confirmed: {window} {rate} give {probes} {what}, {needed} without a failure are needed"
 
 
 # --- what its alerts can see --------------------------------------------------------------------------------------------

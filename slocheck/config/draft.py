@@ -8,12 +8,13 @@ from typing import Any, Generic, TypeVar
 
 from slocheck.checks import Kind
 from slocheck.config.problems import Complaint, Path, path_text
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Check, Destination, Maintenance, Slo, Suite
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sheet:
     """One file: `tree` has its values with `${…}` as typed; `lines` the first line of each entry of its lists."""
 

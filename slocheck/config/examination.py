@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from slocheck.config.misfits import misfits
 from slocheck.config.models import SECTIONS
 from slocheck.config.problems import Complaint, path_text
 from slocheck.core.errors import Problem
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Suite
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Examination:
     """What is in the files. `suite` is None where `problems` has one that is not a warning.
 

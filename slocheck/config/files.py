@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from slocheck.core.errors import Problem, UserError
+from slocheck.core.frozen import frozen
 
 LARGEST = 8_000_000
 """Bytes of one file; that is room for some 40,000 checks."""
@@ -14,7 +14,7 @@ LARGEST = 8_000_000
 _HINT = "slocheck init URL writes one; --config FILE names another"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Source:
     """One file as it lies on disk. `shown` is how it is called in messages."""
 

@@ -95,10 +95,7 @@ def _place(node: Node | None) -> Place:
 def read_page(file: str, text: str) -> Page:
     """The page of a text. Never raises: what is wrong is in `problems`, and `value` is then what could be read, or None."""
     page = Page(file, _LINE_ENDS.split(text))
-    if (found := _FORBIDDEN.search(text)) is not None:
-        before = _LINE_ENDS.split(text[: found.start()])
-        place = Place(len(before), len(before[-1]) + 1)
-        page.problems.append(page.problem(place, f"the character U+{ord(found[0]):04X} is not allowed in YAML; delete it"))
+    if not _forbid(page, text):
         return page
     try:
         page.root = _Composer(text).get_single_node()
@@ -109,6 +106,33 @@ def read_page(file: str, text: str) -> Page:
     if page.root is not None:
         _Reader(page, text).read()
     return page
+
+
+def read_pages(file: str, text: str) -> list[Page]:
+    """A page for each document of a text that may hold several (`---`), as foreign files do. Never raises, as `read_page`."""
+    lines = _LINE_ENDS.split(text)
+    pages = [Page(file, lines)]
+    if not _forbid(pages[0], text):
+        return pages
+    try:
+        parser = _Composer(text)
+        while parser.check_node():
+            pages.append(Page(file, lines, root=parser.get_node(), is_read=True))
+            _Reader(pages[-1], text).read()
+    except yaml.MarkedYAMLError as error:
+        pages[0].problems.append(_syntax(pages[0], error))
+        return pages[:1]
+    return pages[1:]
+
+
+def _forbid(page: Page, text: str) -> bool:
+    """Whether every character is allowed in YAML; the first that is not is a problem."""
+    found = _FORBIDDEN.search(text)
+    if found is not None:
+        before = _LINE_ENDS.split(text[: found.start()])
+        place = Place(len(before), len(before[-1]) + 1)
+        page.problems.append(page.problem(place, f"the character U+{ord(found[0]):04X} is not allowed in YAML; delete it"))
+    return found is None
 
 
 class _Reader:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
 from slocheck.config.build import scalar
 from slocheck.config.problems import Path, near
+from slocheck.core.frozen import frozen
 from slocheck.core.units import told
 
 _WANTED = {
@@ -27,7 +27,7 @@ _WANTED = {
 _STRICT = frozenset({"int", "float", "bool"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Misfit:
     """`path` is relative to the record; `is_key`: the key is what is wrong."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from slocheck.core import units
+from slocheck.core.frozen import frozen
 from slocheck.core.options import Declared, Duration, Reads, Text
 
 _TEXT = {"type": "string"}
@@ -86,7 +87,7 @@ Instant = Annotated[int, Reads(units.parse_instant, {"type": "string", "examples
 On = Literal["page", "ticket", "warn", "resolve"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenDefaults(Declared):
     """What every check takes that does not say otherwise."""
 
@@ -102,7 +103,7 @@ class WrittenDefaults(Declared):
     """headers of every request; a check's own win"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenCheck(Declared):
     """What every check has, whatever its kind."""
 
@@ -126,7 +127,7 @@ class WrittenCheck(Declared):
     """finding's id, or its beginning with `.*`, to what it shall count for; `ignore` drops it"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenCalendar(Declared):
     """A calendar window, from local midnight to local midnight."""
 
@@ -136,7 +137,7 @@ class WrittenCalendar(Declared):
     """IANA name, for example America/Sao_Paulo"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenSli(Declared):
     """What is counted; exactly one of these."""
 
@@ -148,7 +149,7 @@ class WrittenSli(Declared):
     """good if what was written is visible within this"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenAlert(Declared):
     """One pair of windows; fires while both burn faster than `burn`."""
 
@@ -162,7 +163,7 @@ class WrittenAlert(Declared):
     """how loud"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenSlo(Declared):
     """An objective over checks."""
 
@@ -192,7 +193,7 @@ class WrittenSlo(Declared):
     """`default`, or pairs of windows; `[]` for none"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenReport(Declared):
     """When a report is sent."""
 
@@ -204,7 +205,7 @@ class WrittenReport(Declared):
     """IANA name"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenDestination(Declared):
     """Where messages go."""
 
@@ -222,7 +223,7 @@ class WrittenDestination(Declared):
     """a report at fixed times"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenMaintenance(Declared):
     """Time that counts neither as up nor as down."""
 
@@ -238,7 +239,7 @@ class WrittenMaintenance(Declared):
     """who declared it"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenTarget(Declared):
     """A host that this suite may touch hard."""
 
@@ -250,7 +251,7 @@ class WrittenTarget(Declared):
     """how ownership is proved, for example dns"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrittenSuite(Declared):
     """The top of `checks.yaml`. Lists are examined entry by entry, so their own records are named in `SECTIONS`."""
 

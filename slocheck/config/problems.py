@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from slocheck.core.errors import Problem
+from slocheck.core.frozen import frozen
 
 Path = tuple[str | int, ...]
 """The way to a value: keys and indices from the top of its file."""
@@ -24,7 +24,7 @@ class Place(NamedTuple):
     col: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Complaint:
     """Something wrong at `path` of the file number `sheet`, before it has a line.
 

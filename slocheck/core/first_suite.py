@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from slocheck.core.frozen import frozen
 from slocheck.core.yamltext import double_quoted, scalar
 
 _SECRET_PARTS = ("token", "secret", "passw", "apikey", "api_key", "api-key", "credential", "signature", "session", "jwt")
@@ -25,7 +26,7 @@ _LONGEST_TEXT = 60
 _BASIC = '{basic: {username: "${API_USER}", password: "${API_PASSWORD}"}}'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Address:
     """An address without its secrets. `secrets` is {variable: value}; `params` {query parameter: its variable}."""
 
@@ -76,7 +77,7 @@ def variable(name: str) -> str:
     return f"API_{text}" if "_" not in text or text[0].isdigit() else text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sight:
     """What an address answered; `status` None: it did not, and `fault` says why in one clause.
 

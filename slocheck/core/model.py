@@ -9,11 +9,13 @@ edges only: `core.units` has the conversions, `exchange.ndjson` and `report` use
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
+
+from slocheck.core.frozen import frozen
 
 
 class Verdict(StrEnum):
@@ -40,7 +42,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """One named fact about an outcome, for example `http.status`."""
 
@@ -51,7 +53,7 @@ class Finding:
     got: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FindingKind:
     """What a finding's id means: the source of `explain ID` and of the reference page."""
 
@@ -61,7 +63,7 @@ class FindingKind:
     mend: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Phases:
     """Durations of one exchange in microseconds, in order. None: the phase did not happen. They add up to its latency."""
 
@@ -79,7 +81,7 @@ class Phases:
 PHASE_NAMES = ("dns", "connect", "tls", "send", "wait", "receive")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outcome:
     """The record of one probe.
 
@@ -108,7 +110,7 @@ class Outcome:
     foreign_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Judgement:
     """What a kind concludes from what its probe saw. The verdict follows from the findings: bad if any is `fail`."""
 
@@ -120,7 +122,7 @@ class Judgement:
     is_unknown: bool = False  # the world was touched, but nothing can be concluded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Check:
     """A declared question. `options` is the `Options` record of its kind, with every address and file resolved.
 
@@ -152,7 +154,7 @@ class Method(StrEnum):
     OCCURRENCES = "occurrences"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sli:
     """What is counted: `name` is availability, latency, freshness or durability.
 
@@ -164,7 +166,7 @@ class Sli:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Window:
     """Rolling when `duration` is set; else `calendar` (day, week, month, quarter, year) in the IANA zone `timezone`."""
 
@@ -173,7 +175,7 @@ class Window:
     timezone: str = "UTC"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AlertRule:
     """One pair of windows: fires when both burn above `burn`. `short` None: derived."""
 
@@ -183,7 +185,7 @@ class AlertRule:
     severity: str  # page | ticket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Objective:
     """`target` is exact (99.5 % is Fraction(199, 200)); `text` is what was written, without the sign: "99.5"."""
 
@@ -192,7 +194,7 @@ class Objective:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Slo:
     """One service level objective over one or several checks. `checks` are names, with tags already resolved.
 
@@ -212,7 +214,7 @@ class Slo:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Destination:
     """Where messages go. `url` is an Apprise URL and a secret: print `name` only."""
 
@@ -225,7 +227,7 @@ class Destination:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Maintenance:
     """Declared exclusion: [start_ms, end_ms) of the named checks ("*" and shell patterns allowed)."""
 
@@ -236,7 +238,7 @@ class Maintenance:
     author: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TargetHost:
     """A host that the suite's owner may touch hard (writes, rate_abuse, exposure)."""
 
@@ -245,7 +247,7 @@ class TargetHost:
     proof: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Suite:
     """Everything one `checks.yaml` declares, expanded and checked. `secrets` never leaves the process."""
 
@@ -283,7 +285,7 @@ class AlertState(StrEnum):
     FROZEN = "frozen"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Alert:
     """The state of one alert. `subject` is the check's or SLO's name; `rule` says which rule watches it.
 
@@ -300,7 +302,7 @@ class Alert:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Event:
     """Something that people are told: the outbox keeps it, `core.wording` turns it into text.
 
@@ -321,7 +323,7 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Message:
     """One row of the outbox: one event for one destination."""
 
@@ -335,7 +337,7 @@ class Message:
     last_error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Delivery:
     """What became of one message: `retry_after_ms` is what the receiver asked for, if it did.
 
@@ -352,7 +354,7 @@ class Delivery:
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Point:
     """One scheduled outcome as the SLO arithmetic sees it: at_ms, verdict *for the SLI*, and the interval in force."""
 
@@ -362,7 +364,7 @@ class Point:
     is_confirmed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SloStatus:
     """One objective's figures as of an instant; the shape of `report --format json`, `slos[]` (contract section 5).
 
@@ -396,7 +398,7 @@ class SloStatus:
     bad_with_excluded_s: Fraction | None = None  # and the bad time; the budget is then (1 - objective) x the whole window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Incident:
     """A stretch of bad outcomes of one check, joined over gaps of up to 2 intervals. `end_ms` None: still going on."""
 
@@ -408,7 +410,7 @@ class Incident:
     budget_share: Fraction | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Percentiles:
     """Latencies in microseconds; None where too few values carry the quantile. Failed exchanges rank above every value.
 
@@ -424,7 +426,7 @@ class Percentiles:
     bound: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CheckFigures:
     """One check over a period: scheduled outcomes by verdict (`n` known = good + failed), its latencies, its last outcome."""
 
@@ -438,7 +440,7 @@ class CheckFigures:
     last: Outcome | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Day:
     """A day (UTC) of one SLO in exact seconds: a bar of the report. All None or 0: no data."""
 
@@ -449,7 +451,7 @@ class Day:
     unknown_s: Fraction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Figures:
     """Everything that `status` and `report` print, as of `generated_ms`. `period` None: each SLO over its own window.
 
@@ -469,7 +471,7 @@ class Figures:
     burndown: Mapping[str, tuple[tuple[int, Fraction | None], ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tick:
     """One run, from the first probe to the last message: what `run` prints and what the exit code is made of."""
 

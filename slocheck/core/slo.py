@@ -9,12 +9,12 @@ counts with the tallies and `burn` of this module.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 from slocheck.core import owned, stats, tally
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Objective, Slo, SloStatus
 from slocheck.core.periods import Bounds, Frame
 from slocheck.core.tally import HALF, Exclusions, Series, Tally, Timeline
@@ -34,7 +34,7 @@ AT_RISK_BELOW = Fraction(1, 4)
 _MS = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sums:
     """What an SLO's windows add up to. `birth_ms` is its first outcome ever.
 

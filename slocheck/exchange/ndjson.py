@@ -10,11 +10,11 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from slocheck.core.errors import UserError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Outcome
 from slocheck.core.records import BadRecord, outcome_from_record, outcome_line
 
@@ -24,7 +24,7 @@ LONGEST_LINE = 4_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """A line that is no outcome: `str` gives `file:line: what`."""
 
@@ -36,7 +36,7 @@ class Problem:
         return f"{self.file}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Known:
     """What a record without these fields means: `suite`, and {check: (kind, every_ms)}."""
 
@@ -44,7 +44,7 @@ class Known:
     kinds: Mapping[str, tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Read:
     """One line that was read: an outcome and how many of its fields were left out, or a problem."""
 

@@ -8,14 +8,14 @@ Raises CannotWorkError, with a hint, for a store that is locked, broken, full, r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Alert, Delivery, Event, Maintenance, Message, Outcome, Point, Role, Sli
 from slocheck.core.sketch import Sketch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Claim:
     """A check that this process may probe now. `due_ms` is the instant it was due (offset + k * every)."""
 
@@ -23,7 +23,7 @@ class Claim:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Census:
     """What a store holds. `kept_from_ms` 0: nothing was pruned. Instants are None where there is no outcome."""
 
@@ -35,6 +35,19 @@ class Census:
     kept_from_ms: int
     waiting: int
     dead: int
+
+
+@frozen
+class Heard:
+    """A check at a location: its first scheduled outcome, its newest known one (good or bad), how many are known of the last
+    hour, and how many failed lately."""
+
+    check: str
+    location: str
+    birth_ms: int
+    known_ms: int | None
+    recent: int
+    failed: int
 
 
 class Store(Protocol):
@@ -81,6 +94,10 @@ class Store(Protocol):
 
     def birth_ms(self, check: str, location: str | None = None) -> int | None:
         """The instant of the first scheduled outcome ever."""
+        ...
+
+    def heard(self, *, since_ms: int, now_ms: int) -> list[Heard]:
+        """Every check at every location, in one question; `failed` counts from the begin of the hour that holds `since_ms`."""
         ...
 
     def checks(self) -> tuple[str, ...]:

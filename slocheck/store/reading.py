@@ -9,11 +9,13 @@ from heapq import merge
 from itertools import islice
 from operator import attrgetter
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Outcome, Point, Role, Sli, Verdict
 from slocheck.core.records import computed_id, outcome_id
 from slocheck.core.sli import sli_verdict
-from slocheck.store import rows
+from slocheck.store import Heard, rows
 from slocheck.store.connection import Database, Row
+from slocheck.store.counters import HOUR_MS
 from slocheck.store.faults import damaged
 
 _PAGE = 1_000
@@ -51,7 +53,7 @@ def series(db: Database, check: str | None = None, location: str | None = None) 
     return [Series(*values) for values in db.rows(f"{_SERIES} WHERE {where}", tuple(chosen.values()))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Range:
     """start_ms < at <= end_ms, of some roles (none: all), one way or the other."""
 
@@ -105,6 +107,33 @@ def _page_sql(wanted: Range) -> str:
     return (
         f"{rows.SELECT} AND o.at > ? AND o.at <= ? AND (o.at, o.slot) {sign} (?, ?){roles} "
         f"ORDER BY o.at {way}, o.slot {way} LIMIT ?"
+    )
+
+
+_HEARD = """
+SELECT s."check", s.location, s.birth,
+  (SELECT at FROM outcome WHERE series = s.id AND at <= ?1 AND slot & 3 = 0 AND verdict <> 2 ORDER BY at DESC LIMIT 1),
+  (SELECT count(*) FROM outcome WHERE series = s.id AND at > ?1 - 3600000 AND at <= ?1 AND slot & 3 = 0 AND verdict <> 2),
+  coalesce((SELECT bad FROM hour WHERE series = s.id ORDER BY hour DESC LIMIT 1), 0)
+    - coalesce((SELECT bad FROM hour WHERE series = s.id AND hour < ?2 ORDER BY hour DESC LIMIT 1), 0)
+FROM series s WHERE s.birth IS NOT NULL"""
+
+
+def heard(db: Database, since_ms: int, now_ms: int) -> list[Heard]:
+    """See `Store.heard`. What a check recorded under several suites' names is one."""
+    found: dict[tuple[str, str], Heard] = {}
+    for check, location, birth, known, recent, failed in db.rows(_HEARD, (now_ms, since_ms // HOUR_MS)):
+        one = Heard(check=check, location=location, birth_ms=birth, known_ms=known, recent=recent, failed=failed)
+        other = found.get((check, location))
+        found[check, location] = one if other is None else _together(one, other)
+    return list(found.values())
+
+
+def _together(one: Heard, other: Heard) -> Heard:
+    known = [h.known_ms for h in (one, other) if h.known_ms is not None]
+    return Heard(
+        check=one.check, location=one.location, birth_ms=min(one.birth_ms, other.birth_ms), known_ms=max(known, default=None),
+        recent=one.recent + other.recent, failed=one.failed + other.failed,
     )
 
 

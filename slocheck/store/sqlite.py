@@ -8,7 +8,7 @@ from typing import Any
 
 from slocheck.core.model import Alert, Delivery, Event, Maintenance, Message, Outcome, Point, Role, Sli
 from slocheck.core.sketch import Sketch
-from slocheck.store import Census, Claim, care, claims, counters, days, declared, outbox, reading, recording, remembered
+from slocheck.store import Census, Claim, Heard, care, claims, counters, days, declared, outbox, reading, recording, remembered
 from slocheck.store.connection import Database, connect
 from slocheck.store.faults import damaged
 
@@ -65,6 +65,9 @@ class SqliteStore:
     def birth_ms(self, check: str, location: str | None = None) -> int | None:
         births = [s.birth_ms for s in reading.series(self._db, check, location) if s.birth_ms is not None]
         return min(births, default=None)
+
+    def heard(self, *, since_ms: int, now_ms: int) -> list[Heard]:
+        return reading.heard(self._db, since_ms, now_ms)
 
     def checks(self) -> tuple[str, ...]:
         return tuple(sorted({s.check for s in reading.series(self._db)}))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 
-from slocheck.config.advice import arrives_late, needed_probes
+from slocheck.config.advice import arrives_late
 from slocheck.core.model import Check
 from slocheck.core.units import parse_duration
 
@@ -117,6 +115,15 @@ def test_what_will_disappoint_is_told_and_is_no_error(tiny, problems, entry, eve
     assert problems(text, is_warning=True) == said
 
 
+def test_the_probes_of_several_checks_and_locations_prove_together(tiny, problems):
+    checks = "checks:\n" + "".join(f"  - {{name: {n}, kind: zz_tiny, word: x, every: 5m}}\n" for n in "ab")
+    slos = "slos: [{name: s, checks: [a, b], objective: 99.99%, window: 4w}]\n"
+    said = problems(checks + slos, is_warning=True)
+    assert "99.99% cannot be confirmed: 28d of 2 checks give 16128 probes, 29956 without a failure are needed" in said[0]
+    two = problems("locations: [x, y]\n" + checks + slos, is_warning=True)
+    assert [line.split(": ", 2)[2] for line in two if line.startswith("5: ")] == ["one failed probe costs 62.1% of the budget"]
+
+
 def test_a_check_in_two_slos_is_warned_of_once(tiny, problems):
     text = slo("objective: 80%", every="12h") + "  - {name: t, checks: [home], objective: 70%}\n"
     assert len(problems(text, is_warning=True)) == 1
@@ -127,13 +134,6 @@ def test_a_short_value_is_not_masked_and_that_is_told(tiny, problems):
     assert problems(text, is_warning=True, PIN="123", PINS="1234", EMPTY="") == [
         "1: checks[0].word: PIN has under 4 characters: it is not masked in texts",
     ]
-
-
-@pytest.mark.parametrize(("target", "needed"), [("99.99", 29956), ("99.9", 2995), ("99.5", 598), ("99", 299), ("95", 59), ("90", 29)])
-def test_the_probes_that_confirm_an_objective_are_exactly_those(target, needed):
-    share = Fraction(target) / 100
-    assert needed_probes(share) == needed
-    assert share**needed <= Fraction(5, 100) < share ** (needed - 1)
 
 
 def test_a_check_that_arrives_late_is_told_what_to_declare():

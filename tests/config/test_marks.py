@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slocheck.config.marks import read_page
+from slocheck.config.marks import read_page, read_pages
 
 
 def said(text: str) -> list[str]:
@@ -89,3 +89,20 @@ def test_a_dollar_before_a_brace_in_braces_gets_the_hint_to_quote_it():
         '2:16: inside of { } and [ ] a placeholder needs quotes; write "${URL}"',
     ]
     assert said("tags: [${A}]\n") == ['1:8: inside of { } and [ ] a placeholder needs quotes; write "${A}"']
+
+
+def test_of_several_documents_each_has_its_values_and_places():
+    pages = read_pages("a.yaml", "# first\na: 1\n---\n- b: [2]\n---\n---\nc: x\n")
+    assert [page.value for page in pages] == [{"a": 1}, [{"b": [2]}], None, {"c": "x"}]
+    assert [pages[0].place(("a",)), pages[1].place((0, "b", 0))] == [(2, 4), (4, 7)]
+    assert pages[3].place(("c",), is_key=True) == (7, 1)
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: 1\n---\nb: [\n", 4), ("a: 1\n---\na: 1\na: 2\n", 4), ("a: \x07\n", 1)])
+def test_a_mistake_in_any_of_several_documents_is_told_with_its_line(text, line):
+    problems = [p for page in read_pages("a.yaml", text) for p in page.problems]
+    assert [p.line for p in problems] == [line]
+
+
+def test_a_text_without_a_document_has_no_page():
+    assert read_pages("a.yaml", "# nothing\n") == []
