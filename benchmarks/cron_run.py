@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
+import blackbox
 from target import serving
 
 ROUNDS = 5
@@ -80,70 +78,44 @@ def against_check_http(folder: str, plain: str, tls: str, ca: str) -> None:
     show("50-check run / 50 check_http", ratios, 1.6)
 
 
-class Blackbox:
-    """prometheus-blackbox-exporter as a process of its own, GOMAXPROCS=1."""
-
-    def __init__(self, folder: str, ca: str) -> None:
-        config = Path(folder, "blackbox.yml")
-        config.write_text(
-            "modules:\n  http: {prober: http, timeout: 5s}\n"
-            f"  tls: {{prober: http, timeout: 5s, http: {{tls_config: {{ca_file: '{ca}'}}}}}}\n",
-        )
-        self.port = 19_115
-        self.process = subprocess.Popen(
-            ["prometheus-blackbox-exporter", f"--config.file={config}", f"--web.listen-address=127.0.0.1:{self.port}"],
-            env={**os.environ, "GOMAXPROCS": "1"}, stderr=subprocess.DEVNULL,
-        )
-        for _ in range(100):
-            try:
-                self.get("/-/healthy")
-                break
-            except OSError:
-                time.sleep(0.05)
-
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
-            body: bytes = answer.read()
-            return body
-
-    def cpu(self, module: str, target: str, n: int) -> float:
-        """Milliseconds of CPU for n probes."""
-        def ticks() -> int:
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            return int(fields[11]) + int(fields[12])
-
-        before = ticks()
-        for _ in range(n):
-            self.get(f"/probe?module={module}&target={target}/")
-        return (ticks() - before) * 1000 / os.sysconf("SC_CLK_TCK")
+def peer_cpu(peer: blackbox.Blackbox, module: str, url: str, n: int) -> float:
+    """Milliseconds of CPU of blackbox_exporter for each of n probes."""
+    before = peer.cpu_ms()
+    for _ in range(n):
+        peer.get(f"/probe?module={module}&target={url}/")
+    return (peer.cpu_ms() - before) / n
 
 
 def slope(folder: str, plain: str, tls: str, ca: str) -> None:
-    if not shutil.which("prometheus-blackbox-exporter"):
-        print("skipped: prometheus-blackbox-exporter is not installed")
+    if not blackbox.is_here():
+        print(blackbox.WHY_NOT)
         return
-    blackbox = Blackbox(folder, ca)
-    try:
+    with blackbox.running(folder, ca) as peer:
         for name, module, url, goal in (("HTTP", "http", plain, 0.5), ("TLS", "tls", tls, 1.2)):
             small, large = (suite(folder, plain, tls, ca, *((n, 0) if name == "HTTP" else (0, n))) for n in (20, 420))
-            run_cpu(small), run_cpu(large)
+            for path in (small, large):  # the suite's cache
+                run_cpu(path)
+            peer_cpu(peer, module, url, 50)
             ratios = []
             for _ in range(ROUNDS):
-                peer = blackbox.cpu(module, url, 200) / 200
+                theirs = peer_cpu(peer, module, url, 200)
                 ours = (run_cpu(large) - run_cpu(small)) / 400
-                ratios.append(ours / peer)
-                print(f"  {name}: ours {ours:.2f} ms CPU a check, blackbox_exporter {peer:.2f} ms a probe")
+                theirs = (theirs + peer_cpu(peer, module, url, 200)) / 2
+                ratios.append(ours / theirs)
+                print(f"  {name}: ours {ours:.2f} ms CPU a check, blackbox_exporter {theirs:.2f} ms a probe")
             show(f"whole check in run, {name} / blackbox_exporter", ratios, goal)
-    finally:
-        blackbox.process.terminate()
-        blackbox.process.wait()
+
+
+_MEASURED = """import resource, sys
+from slocheck.cli.group import run
+run(sys.argv[1:])
+print('KIB', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
 
 def memory(folder: str, plain: str, tls: str, ca: str) -> None:
     path = suite(folder, plain, tls, ca, 800, 200)
     done = subprocess.run(
-        [sys.executable, "-c", "import resource,sys\nfrom slocheck.cli.group import run\nrun(sys.argv[1:])\n"
-         "print('KIB', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)", "-q", "-c", path, "run"],
+        [sys.executable, "-c", _MEASURED, "-q", "-c", path, "run"],
         check=False, capture_output=True, text=True,
     )
     kib = int(done.stdout.rsplit("KIB", 1)[1])

@@ -18,7 +18,7 @@ FLOORS = {
 BESIDE = {("pipeline", "figures")}
 
 HOMES = {
-    "httpx": {"adapters"}, "requests": {"adapters"}, "apprise": {"adapters"}, "cryptography": {"adapters"}, "OpenSSL": {"adapters"},
+    "httpx": {"adapters"}, "requests": {"adapters"}, "apprise": {"adapters"}, "cryptography": {"adapters"}, "OpenSSL": {"adapters"}, "idna": {"adapters"},
     "certifi": {"adapters"}, "brotli": {"adapters"},
     "zstandard": {"adapters"}, "jsonpath": {"adapters"}, "jsonschema": {"adapters"}, "click": {"cli"}, "pydantic": {"config"},
     "pydantic_core": {"config"}, "yaml": {"config"}, "sqlite_utils": {"store"}, "sqlite3": {"store", "sample", "adapters"},

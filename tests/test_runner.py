@@ -16,7 +16,7 @@ from slocheck.checks import Kind
 from slocheck.core.errors import ProberError, TargetError
 from slocheck.core.model import Check, Finding, FindingKind, Judgement, Phases, Role, Severity, Verdict
 from slocheck.core.redact import Redactor
-from slocheck.runner import Bench, Job, run
+from slocheck.runner import Bench, Job, crew, run
 
 
 class FakeHttp:
@@ -188,7 +188,7 @@ def test_a_secret_reaches_no_outcome(monkeypatch):
 
 
 def test_a_probe_that_never_ends_is_our_fault_and_ends_anyway(monkeypatch):
-    monkeypatch.setattr(runner, "_GRACE_S", 0.0)
+    monkeypatch.setattr(crew, "_GRACE_S", 0.0)
 
     async def probe(_options, _world):
         await asyncio.Event().wait()

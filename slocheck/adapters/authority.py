@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from slocheck.core.frozen import frozen
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -18,7 +19,7 @@ LASTS = timedelta(days=30)
 _SLACK = timedelta(days=1)  # a client whose clock is behind must not find it "not yet valid"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """PEM files: the CA that clients trust, the server's certificate, its key (readable by the owner only)."""
 

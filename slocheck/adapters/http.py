@@ -1,8 +1,9 @@
 """HTTP for the kinds: httpx is the language, the exchange itself runs on `adapters.wire`.
 
 The only module that imports httpx, and only inside functions. Two levels on one wire: a request without auth flow,
-redirects and cookies goes straight to it; everything else goes through `httpx.AsyncClient.send` with a transport that
-ends in the same place. Proxy variables of the environment count only where a route says `proxy: environment`.
+redirects and cookies goes straight to it, and where its address is plain httpx is not even imported (`adapters.plain`);
+everything else goes through `httpx.AsyncClient.send` with a transport that ends in the same place. Proxy variables of
+the environment count only where a route says `proxy: environment`.
 """
 
 from __future__ import annotations
@@ -11,25 +12,28 @@ import asyncio
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from slocheck import __version__
+from slocheck.adapters import plain, wire_tls
 from slocheck.adapters import wire_faults as faults
-from slocheck.adapters import wire_tls
 from slocheck.adapters.wire import Ask, Heard, Way
 from slocheck.adapters.wire_decode import ACCEPTED, decode
 from slocheck.adapters.wire_dispatch import Dispatch, Warm
 from slocheck.adapters.wire_names import Address, parse_resolve
 from slocheck.adapters.wire_proxy import Proxy, basic, parse_proxy, proxy_of_environment
 from slocheck.core.errors import ProbeError, ProberError, TargetError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import FindingKind, Phases
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     import httpx
+
+    Request = plain.Request | httpx.Request
 
 FINDINGS: Mapping[str, FindingKind] = faults.FINDINGS
 """What an exchange can fail with: kinds that use `Http` merge these into their own."""
@@ -48,7 +52,7 @@ _OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")
 _DECODE_IN_THREAD = 65_536  # a body larger than this is decoded beside the loop, which must stay punctual
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """How to get there. One SSLContext is made per distinct (ca_file, client_cert, verify) and process."""
 
@@ -61,13 +65,16 @@ class Route:
     http2: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     head_bytes: int = 65_536
     body_bytes: int = 10_000_000  # after decoding, too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_ANY_ROUTE, _LIMITS = Route(), Limits()
+
+
+@frozen
 class Exchange:
     """One request and its answer. `headers` keeps order and doubles, names in lower case. `body` is decoded."""
 
@@ -125,37 +132,38 @@ class Http:
     """
 
     def __init__(self, *, opening: int = 8, per_host: int = 3, in_flight: int = 64) -> None:
-        self._httpx = load_httpx()
         self._dispatch = Dispatch(opening=opening, per_host=per_host, in_flight=in_flight)
         self._warm: list[Warm] = []
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, Any] | None = None,
         json: Any = None, form: Mapping[str, Any] | None = None, body: bytes | str | None = None,
-    ) -> httpx.Request:
+    ) -> Request:
         """Builds the request, with slocheck's own User-Agent and Accept-Encoding unless given. Raises ValueError.
 
         `params` are added to the query of `url`. Credentials in `url` become basic auth and leave the address.
         """
         if sum(part is not None for part in (json, form, body)) > 1:
             raise ValueError("a request has one body: json, form or body")
-        address = _address(url)
         sent = dict(_STANDING)  # by lower name; what goes out keeps the case in which it was written
+        simple = plain.address(url) if not params and form is None else None
+        if simple is not None:
+            sent.update((name.lower(), (name, value)) for name, value in (headers or {}).items())
+            return _sendable(plain.Request(method, simple, sent.values(), body=body, json=json), has_headers=bool(headers))
+        address = _address(url)
         if address.userinfo:
             sent["authorization"] = "Authorization", basic(address.username, address.password)
             address = address.copy_with(username=None, password=None)
         if params:
             address = address.copy_merge_params(dict(params))
         sent.update((name.lower(), (name, value)) for name, value in (headers or {}).items())
-        request: httpx.Request = self._httpx.Request(
+        request = load_httpx().Request(
             method, address, headers=list(sent.values()), content=body, json=json, data=dict(form) if form is not None else None,
         )
-        if headers or not (method.isascii() and method.isalpha()):
-            _head(request, size=len(request.content))  # to refuse at once what can never be sent
-        return request
+        return _sendable(request, has_headers=bool(headers))
 
     async def send(
-        self, request: httpx.Request, *, deadline_ns: int, route: Route = Route(), limits: Limits = Limits(),
+        self, request: Request, *, deadline_ns: int, route: Route = _ANY_ROUTE, limits: Limits = _LIMITS,
         auth: httpx.Auth | None = None, redirects: int = 0, cookies: Mapping[str, str] | None = None,
         reuse: Any = None,
     ) -> tuple[Exchange, ...]:
@@ -166,7 +174,7 @@ class Http:
         `is_reused` is False. Raises TargetError or ProberError with `phases` as far as it came and `facts`
         {"stage", "address", ...}.
         """
-        trip = _Trip(self._httpx, self._dispatch, deadline_ns, route, limits, reuse, redirects)
+        trip = _Trip(self._dispatch, deadline_ns, route, limits, reuse, redirects)
         if auth is None and not redirects and not cookies:
             await trip.exchange(request)
         else:
@@ -174,10 +182,12 @@ class Http:
         return tuple(trip.exchanges)
 
     async def _send_through_client(
-        self, trip: _Trip, request: httpx.Request, auth: httpx.Auth | None, redirects: int, cookies: Mapping[str, str] | None,
+        self, trip: _Trip, request: Request, auth: httpx.Auth | None, redirects: int, cookies: Mapping[str, str] | None,
     ) -> None:
         """httpx's own flows over our wire. A client of its own for each: its cookie jar belongs to one check only."""
-        httpx = self._httpx
+        httpx = load_httpx()
+        if isinstance(request, plain.Request):
+            request = httpx.Request(request.method, str(request.url), headers=request.headers.raw, content=request.content)
         jar = httpx.Cookies()
         for name, value in (cookies or {}).items():
             jar.set(name, value, domain=_cookie_domain(request.url.host))
@@ -215,12 +225,11 @@ class _Trip:
     """One `send`: what it may use, and the exchanges it has made."""
 
     def __init__(
-        self, httpx: ModuleType, dispatch: Dispatch, deadline_ns: int, route: Route, limits: Limits, warm: Warm | None,
+        self, dispatch: Dispatch, deadline_ns: int, route: Route, limits: Limits, warm: Warm | None,
         redirects: int,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self._origin: tuple[str, int] | None = None
-        self._httpx = httpx
         self._dispatch = dispatch
         self._deadline_ns = deadline_ns
         self._route = route
@@ -228,10 +237,10 @@ class _Trip:
         self._warm = warm
         self._redirects = redirects
 
-    async def exchange(self, request: httpx.Request) -> Exchange:
+    async def exchange(self, request: Request) -> Exchange:
         """One exchange, added to `exchanges`."""
         way, address = self._way(request.url)
-        body = await self._body(request)
+        body = request.content if isinstance(request, plain.Request) else await request.aread()
         plain_proxy = way.proxy if way.tls is None else None
         try:
             head = _head(request, size=len(body), proxy=plain_proxy, keep_alive=self._warm is not None)
@@ -254,13 +263,7 @@ class _Trip:
             raise self.dressed(TargetError("http.too_many_redirects", f"more than {self._redirects} redirects"))
         return await self.exchange(request)
 
-    async def _body(self, request: httpx.Request) -> bytes:
-        try:
-            return request.content
-        except self._httpx.RequestNotRead:
-            return await request.aread()
-
-    def _way(self, url: httpx.URL) -> tuple[Way, Address | None]:
+    def _way(self, url: httpx.URL | plain.Address) -> tuple[Way, Address | None]:
         route = self._route
         if route.http2:
             raise ProberError("prober.http2", "HTTP/2 is not spoken yet; remove http2 from the check")
@@ -303,7 +306,7 @@ class _Trip:
         return _dressed(error, self.exchanges[-1]) if self.exchanges else error
 
 
-def _exchange(request: httpx.Request, way: Way, ask: Ask, heard: Heard, lag_ns: int) -> Exchange:
+def _exchange(request: Request, way: Way, ask: Ask, heard: Heard, lag_ns: int) -> Exchange:
     answer = heard.answer
     return Exchange(
         method=request.method, url=_public(request.url), status=answer.status, reason=_text(answer.reason),
@@ -364,7 +367,14 @@ def _transport() -> type[Any]:
     return WireTransport
 
 
-def _head(request: httpx.Request, *, size: int, proxy: Proxy | None = None, keep_alive: bool = True) -> bytes:
+def _sendable(request: Request, *, has_headers: bool) -> Request:
+    """The request, or ValueError at once for what can never be sent."""
+    if has_headers or not (request.method.isascii() and request.method.isalpha()):
+        _head(request, size=len(request.content))
+    return request
+
+
+def _head(request: Request, *, size: int, proxy: Proxy | None = None, keep_alive: bool = True) -> bytes:
     """The head as bytes (RFC 9112 section 3.2), in absolute form for a `proxy`; `size` is that of the body.
 
     Raises ValueError for what would end a line early.
@@ -402,8 +412,8 @@ def _cookie_domain(host: str) -> str:
     return host if "." in host else f"{host}.local"
 
 
-def _public(url: httpx.URL) -> str:
-    return str(url.copy_with(username=None, password=None)) if url.userinfo else str(url)
+def _public(url: httpx.URL | plain.Address) -> str:
+    return str(url) if isinstance(url, plain.Address) or not url.userinfo else str(url.copy_with(username=None, password=None))
 
 
 def _text(value: bytes) -> str:

@@ -10,18 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from slocheck.core.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class Versions:
     python: tuple[int, int, int]
     openssl: str
     sqlite: tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Lookup:
     """One name asked of the resolver: how long it took, or why it failed."""
 
@@ -30,7 +31,7 @@ class Lookup:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TrustStore:
     """Where the certificates of public CAs come from and how many files or entries are there."""
 
@@ -39,7 +40,7 @@ class TrustStore:
     is_bundled: bool = False  # the machine has none: the one that comes with Python packages is used
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FileState:
     """`mode` None: there is no such file. `free_bytes` is on its disk, None where that cannot be known."""
 

@@ -12,16 +12,17 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from slocheck.adapters.http import Exchange, Http, Limits, Route
 from slocheck.core.errors import ProbeError, ProberError, TargetError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import FindingKind, Severity
 
 if TYPE_CHECKING:
-    import httpx
+    from slocheck.adapters.http import Request
 
 FINDINGS: Mapping[str, FindingKind] = {
     "auth.token": FindingKind(
@@ -40,7 +41,7 @@ _UNDATED_S = 60.0  # a token without `expires_in` is trusted this long
 _MARGIN_S = 30.0  # a token is renewed so long before its end, or at nine tenths of its life if that is later
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settings:
     """What a token is asked with. Equal settings share a token. `extra` are further fields of the form."""
 
@@ -109,7 +110,7 @@ async def _ask(http: Http, settings: Settings, deadline_ns: int) -> tuple[str, f
     return _read(answer, settings)
 
 
-def _request(http: Http, settings: Settings) -> httpx.Request:
+def _request(http: Http, settings: Settings) -> Request:
     form = {"grant_type": "client_credentials", "scope": settings.scope, "audience": settings.audience, **dict(settings.extra)}
     headers = {"Accept": "application/json"}
     if settings.auth_style == "body":

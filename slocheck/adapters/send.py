@@ -15,20 +15,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from slocheck.core.errors import CannotWorkError
+from slocheck.core.frozen import frozen
 from slocheck.core.redact import Redactor
 
 CHECK_DEADLINE_S = 20.0
 _INNOCENT = frozenset({"html", "text", "markdown", "POST", "starttls"})  # options of Apprise that its errors may name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Parcel:
     """One message for one service. `number` is the caller's, and comes back in the answer.
 
@@ -47,7 +48,7 @@ class Parcel:
     gap_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """What became of a parcel. `error` is redacted; `is_final`: the URL is none, another attempt is of no use."""
 

@@ -20,7 +20,7 @@ import errno
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from slocheck.adapters import wire_faults as faults
@@ -31,12 +31,13 @@ from slocheck.adapters.wire_proxy import Proxy
 from slocheck.adapters.wire_times import Times, handed_over
 from slocheck.adapters.wire_tls import Tunnel
 from slocheck.core.errors import ProbeError, ProberError, TargetError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Phases
 
 _LAST_READS = 256  # at the deadline: more than the kernel holds for us
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Way:
     """How to reach the target. `tls` None: plain. `proxy` with `tls`: through a CONNECT tunnel."""
 
@@ -46,7 +47,7 @@ class Way:
     proxy: Proxy | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ask:
     """What goes out: `head` ends with the empty line."""
 
@@ -57,7 +58,7 @@ class Ask:
     body_cap: int = 10_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Heard:
     """What came back. `clock` is kernel or user; `started_ms` is the wall clock at the first attempt to connect.
 

@@ -11,12 +11,12 @@ import contextlib
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any
 
 from slocheck.core.errors import ProberError, TargetError
+from slocheck.core.frozen import frozen
 
 THREADS = 16
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
@@ -25,7 +25,7 @@ _NO_SUCH_NAME = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Address:
     """Where to connect: `family` is AF_INET or AF_INET6, `sockaddr` what `socket.connect` takes."""
 
@@ -45,7 +45,7 @@ def authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Found:
     """What a lookup gave: `began_ns` and `ended_ns` are on `time.perf_counter_ns`, taken in its thread."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from slocheck.core.frozen import frozen
 
 MAX_HEADERS = 256
 MAX_INTERIM = 32
@@ -38,7 +39,7 @@ class Misread(Exception):  # noqa: N818 - it is not always an error of the sende
         self.got = ascii(got[:_EXCERPT].decode("latin-1")) if got else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """A whole answer. Header names are as sent, values without surrounding white space; `body` is not yet decoded.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from slocheck.adapters.wire_names import authority
 from slocheck.core.errors import ProberError
+from slocheck.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Proxy:
     """`head` has the header lines that it needs (credentials: never print it)."""
 

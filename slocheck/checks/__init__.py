@@ -19,7 +19,6 @@ and may have
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from typing import Any
 
 from slocheck.adapters.clock import Clock, SystemClock
 from slocheck.core.errors import SlocheckError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import FindingKind, Judgement, Severity, Verdict
 from slocheck.core.redact import Redactor
 
@@ -40,7 +40,7 @@ class OptionProblem(SlocheckError):
         self.path = path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ground:
     """What a check stands on in its suite: `base_url`, the suite's folder (for files) and `defaults.headers`."""
 
@@ -49,7 +49,7 @@ class Ground:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Past:
     """An earlier scheduled outcome of this check, for kinds that judge over a window."""
 
@@ -84,7 +84,7 @@ class World:
     overrides: Mapping[str, Severity | None] = field(default_factory=dict)  # the owner's severities, for what depends on the verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Load:
     """What one probe sends at most: `requests` (redirects included), of which `writes` may change something at the target."""
 
@@ -92,7 +92,7 @@ class Load:
     writes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Kind:
     """A kind as the rest of the program sees it."""
 
@@ -112,6 +112,8 @@ class Kind:
 
 def names() -> tuple[str, ...]:
     """The kinds that exist, without importing any of them."""
+    import pkgutil
+
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 

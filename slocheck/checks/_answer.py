@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slocheck.adapters import json_query, json_schema, wire_faults
@@ -15,6 +14,7 @@ from slocheck.core import expect
 from slocheck.core.errors import ProbeError, ProberError
 from slocheck.core.excerpt import excerpt, printable
 from slocheck.core.expect import Answer, Expect, Means
+from slocheck.core.frozen import frozen
 from slocheck.core.model import PHASE_NAMES, Finding, FindingKind, Phases, Severity
 from slocheck.core.records import ms, phases_record
 from slocheck.core.redact import Redactor
@@ -36,7 +36,7 @@ FINDINGS: Mapping[str, FindingKind] = {
 """Of every kind that judges an answer over HTTP."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reading:
     """What a round shows. `is_unknown`: we could not ask, or could not judge."""
 

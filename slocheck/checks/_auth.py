@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import FindingKind, Severity
 from slocheck.core.options import Declared, Text
+from slocheck.core.redact import credentials
 from slocheck.core.units import instant
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ FINDINGS: Mapping[str, FindingKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Basic(Declared):
     """Name and password in the header Authorization (RFC 7617)."""
 
@@ -34,7 +36,7 @@ class Basic(Declared):
     """password"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ApiKey(Declared):
     """A key in a header or in the query."""
 
@@ -46,7 +48,7 @@ class ApiKey(Declared):
     """where it travels: header or query"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OAuth2(Declared):
     """Client credentials (RFC 6749 section 4.4). The token is fetched outside the measured time and kept until it expires."""
 
@@ -64,7 +66,7 @@ class OAuth2(Declared):
     """where the secret travels: in the Authorization header (basic) or in the form (body)"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Mtls(Declared):
     """A client certificate. It may stand beside another way to authenticate."""
 
@@ -74,7 +76,7 @@ class Mtls(Declared):
     """PEM file with the key, not encrypted; empty: it is in `cert`"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SigV4(Declared):
     """AWS Signature Version 4."""
 
@@ -93,7 +95,7 @@ class SigV4(Declared):
 _ONE_OF = ("basic", "bearer", "api_key", "oauth2", "aws_sigv4")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Auth(Declared):
     """One of basic, bearer, api_key, oauth2 and aws_sigv4; mtls alone or beside it."""
 
@@ -185,7 +187,7 @@ def secrets(auth: Auth | None) -> tuple[str, ...]:
     parts = (
         auth.basic and auth.basic.password, auth.bearer, auth.api_key and auth.api_key.value,
         auth.oauth2 and auth.oauth2.client_secret, auth.aws_sigv4 and auth.aws_sigv4.secret_key,
-        auth.aws_sigv4 and auth.aws_sigv4.session_token,
+        auth.aws_sigv4 and auth.aws_sigv4.session_token, *(credentials(auth.oauth2.token_url) if auth.oauth2 else ()),
     )
     return tuple(part for part in parts if part)
 

@@ -7,25 +7,26 @@ to its cleanup after either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from slocheck.checks import World, _auth
+from slocheck.checks import Load, World, _auth
 from slocheck.checks._request import Call, RequestOptions
 from slocheck.core import curl, templates
 from slocheck.core.cookies import Jar
 from slocheck.core.errors import ProbeError, ProberError
 from slocheck.core.expect import Expect
-from slocheck.core.redact import Redactor
+from slocheck.core.frozen import frozen
+from slocheck.core.redact import Redactor, credentials
 
 if TYPE_CHECKING:
     from slocheck.adapters.http import Exchange, Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asking:
     """One request to make: method and absolute address, both may hold `{{ name }}`."""
 
@@ -53,7 +54,7 @@ class Asking:
         ), expect=self.expect.filled(values))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Round:
     """A request and what came of it: exchanges (redirects included, the answer last), or an error.
 
@@ -125,13 +126,14 @@ def _limits(expect: Expect) -> Limits:
 class Masks(Redactor):
     """The suite's secrets and the check's own, which may be typed into the file. Made ready only when it is needed."""
 
-    def __init__(self, options: RequestOptions, first: Redactor) -> None:
+    def __init__(self, options: RequestOptions, first: Redactor, addresses: Sequence[str] = ()) -> None:
         self._options = options
         self._first = first
+        self._addresses = (options.url, options.proxy, *addresses)  # a target may give back the credentials in them
 
     @cached_property
     def _own(self) -> Redactor:
-        return Redactor(_auth.secrets(self._options.auth))
+        return Redactor((*_auth.secrets(self._options.auth), *(part for a in self._addresses for part in credentials(a))))
 
     def text(self, text: str) -> str:
         return self._own.text(self._first.text(text))
@@ -157,6 +159,16 @@ def curl_line(options: RequestOptions, made: Round, redactor: Redactor) -> str:
         sigv4=(sigv4.region, sigv4.service) if sigv4 else None,
     )
     return curl.line(request.method, str(request.url), headers, request.content, way=way, redactor=redactor)
+
+
+_READS = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Methods that are safe: they ask for no change (RFC 9110, section 9.2.1)."""
+
+
+def sent(options: RequestOptions, methods: Sequence[str]) -> Load:
+    """What requests with these methods send at most. Some redirects turn a write into a read; the most is what counts."""
+    each = 1 + options.follow_redirects
+    return Load(requests=each * len(methods), writes=each * sum(method.upper() not in _READS for method in methods))
 
 
 def planned(options: RequestOptions, asking: Asking) -> str:

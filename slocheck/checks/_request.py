@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from slocheck.checks import Ground, OptionProblem, _auth
 from slocheck.checks._auth import Auth
 from slocheck.core.errors import ProberError
 from slocheck.core.expect import Expect
+from slocheck.core.frozen import frozen
 from slocheck.core.options import Declared, Reads, Text
 from slocheck.core.units import told
 
@@ -59,7 +60,7 @@ Parameter = Annotated[Any, Reads(_parameter, {"anyOf": [_SCALAR, {"type": "array
 Redirects = Annotated[int, Reads(_redirects, {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 20}]})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Call(Declared):
     """What is sent, beside method and address. Of json, form and body one can be given."""
 
@@ -84,7 +85,7 @@ class Call(Declared):
         return self.json is not None or self.form is not None or self.body is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestOptions(Call):
     """A request, and the way to the target."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from slocheck.checks._line import Asking
 from slocheck.checks._request import Call, RequestOptions, bind_expect, check_call, merged, method_of, resolved
 from slocheck.core import jsontext, templates
 from slocheck.core.expect import Expect
+from slocheck.core.frozen import frozen
 from slocheck.core.matchers import compiled
 from slocheck.core.options import Declared, Short, Text
 from slocheck.core.units import told
@@ -38,7 +39,7 @@ def _expand(value: Any) -> Any:
     raise ValueError(f"{told(value)} is no capture; write a JSONPath ($.id), {{header: location}}, {{matches: pattern}} or status")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Capture(Declared):
     """Where a value is taken from: json, header, the body (by `matches`) or the status."""
 
@@ -100,7 +101,7 @@ def _of_text(pattern: str, text: str) -> str:
 TakenFrom = Annotated[Capture, Short(_expand, {"type": "string", "examples": ["$.id", "status"]})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step(Call):
     """One request of several: `{post: /carts, json: {}, expect: {status: 201}, capture: {cart: "$.id"}}`."""
 

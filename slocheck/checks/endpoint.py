@@ -34,16 +34,17 @@ environment is used unless `proxy: environment` is set. A body is read up to 10 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from slocheck.checks import Ground, OptionProblem, World, _answer
+from slocheck.checks import Ground, Load, OptionProblem, World, _answer
 from slocheck.checks._answer import Reading, evidence, facts_of, late, listed, read, summed
-from slocheck.checks._line import Asking, Line, Masks, Round, planned
+from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
 from slocheck.checks._request import RequestOptions, bind_expect, bind_request, method_of, resolved
 from slocheck.checks._steps import TOKEN, Step, asking, bind_steps, captured, check_asking, check_names, token
 from slocheck.core.expect import TIMING, Expect, not_met
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding, FindingKind, Judgement, Severity
 from slocheck.core.redact import Redactor
 from slocheck.core.units import duration_text
@@ -93,7 +94,7 @@ FINDINGS: Mapping[str, FindingKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Options(RequestOptions):
     """One request (`url`), or several (`steps`)."""
 
@@ -151,10 +152,16 @@ def plan(options: Options) -> list[str]:
     ]
 
 
+def load(options: Options) -> Load:
+    """How much one probe sends at most."""
+    askings = [asking(step, n, options) for steps in (options.steps, options.finally_) for n, step in enumerate(steps)]
+    return sent(options, [a.method for a in askings or [_single(options)]])
+
+
 # --- probe ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """What one run saw. `missing` are captures of the last round that found nothing; `allowed_us` is the timeout."""
 
@@ -179,7 +186,7 @@ async def probe(options: Options, world: World) -> Seen:
     await run.clean_up(max(_CLEANUP_NS, world.deadline_ns - world.clock.monotonic_ns()))
     return Seen(
         rounds=tuple(run.rounds), cleanup=tuple(run.cleanup), missing=tuple(run.missing), allowed_us=allowed_us,
-        redactor=Masks(options, world.redactor),
+        redactor=Masks(options, world.redactor, [step.address for step in (*options.steps, *options.finally_)]),
     )
 
 

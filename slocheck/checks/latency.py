@@ -21,19 +21,20 @@ Address, headers, body, auth, redirects, proxy and so on are those of the kind e
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from slocheck.checks import Ground, Past, World, _answer
+from slocheck.checks import Ground, Load, Past, World, _answer
 from slocheck.checks._answer import Reading, answer_of, evidence, facts_of, late, read
-from slocheck.checks._line import Asking, Line, Masks, Round, planned
+from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
 from slocheck.checks._request import RequestOptions, bind_expect, bind_request, method_of, resolved
 from slocheck.checks._steps import TOKEN, check_asking, token
 from slocheck.core.errors import ProberError
 from slocheck.core.expect import TIMING, Expect, not_met
+from slocheck.core.frozen import frozen
 from slocheck.core.model import PHASE_NAMES, Finding, FindingKind, Judgement, Severity, Verdict
 from slocheck.core.options import Declared, Duration, Reads
 from slocheck.core.redact import Redactor
@@ -82,7 +83,7 @@ Window = Annotated[
 Samples = Annotated[int, Reads(_samples, {"type": "integer", "minimum": 1, "maximum": MOST_SAMPLES})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quantiles(Declared):
     """Limits of one phase."""
 
@@ -98,7 +99,7 @@ class Quantiles(Declared):
     """limit of the greatest value"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ByPhase(Declared):
     """Limits by phase: `{wait: {p95: 200ms}}`."""
 
@@ -116,7 +117,7 @@ class ByPhase(Declared):
     """from the first byte to the last"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Options(RequestOptions):
     """A request, how often it is made in one run, and the limits of what that shows."""
 
@@ -181,6 +182,11 @@ def plan(options: Options) -> list[str]:
     return [line if times == 1 else f"{line}, {times} times, {options.connection} connection{'s' if options.connection == 'fresh' else ''}"]
 
 
+def load(options: Options) -> Load:
+    """How much one probe sends at most."""
+    return sent(options, [_asking(options).method] * (options.samples + (options.connection == "warm")))
+
+
 def _asking(options: Options) -> Asking:
     return Asking(method=options.method or "GET", url=options.url, call=options, expect=options.expect)
 
@@ -188,7 +194,7 @@ def _asking(options: Options) -> Asking:
 # --- probe ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """What one run saw, and what earlier runs did: `past` is empty for `over: run`."""
 

@@ -5,8 +5,7 @@ The rules, one alert for each (subject, rule):
              second bad scheduled outcome in a row, or at the first where the kind must not be asked again. Two good ones
              in a row resolve it.
   warn:ID    of each warn finding: told when it appears, and when a good outcome comes without it.
-SLO burn-rate alerts stand beside them next, under the rule `burn`, fed with statuses as these are with outcomes; reminders
-(`remind:`) are then one more transition of an open episode.
+  burn       of each SLO: `core.burn_alerts`, on the same table of alerts.
 
 `unknown` neither counts nor breaks a row. It is our failure, not the target's: if it counted, our own network would raise
 alarms; if it broke a row, a prober that fails every other time would hide an outage for ever. The message says how many
@@ -18,19 +17,22 @@ episode ends when every location that was bad has seen two good ones, or was sil
 
 from __future__ import annotations
 
-import itertools
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
 
-from slocheck.core.model import PHASE_NAMES, Alert, AlertState, Check, Event, Finding, Outcome, Role, Severity, Suite, Verdict
+from slocheck.core import reminders
+from slocheck.core.evidence import command, what
+from slocheck.core.maintenance import covers
+from slocheck.core.model import PHASE_NAMES, Alert, AlertState, Check, Event, Finding, Outcome, Role, Severity, Slo, Suite, Verdict
+from slocheck.core.policy import is_watched
 from slocheck.core.records import finding_record, outcome_id
+from slocheck.core.reminders import REMIND
 
 FAILURE = "failure"
 WARN = "warn:"
+BURN = "burn"
 FIRING = "firing"
 RESOLVED = "resolved"
 
@@ -57,7 +59,7 @@ def transitions(
             _failure(table, check, outcome)
             _warnings(table, check, outcome)
     _end_undeclared(table)
-    # Here the rule `burn` joins: statuses of objectives to states and events of the same table.
+    _remind(table)
     return table.changed(alerts), [_with_dependents(table, event) for event in table.events]
 
 
@@ -70,6 +72,18 @@ def event_key(suite: str, subject: str, rule: str, episode: str, transition: str
 def is_told(alert: Alert) -> bool:
     """Whether people were told of this open episode by itself, not inside its parent's."""
     return bool(alert.data.get("told"))
+
+
+def watched_checks(suite: Suite, slo: Slo) -> list[Check]:
+    """The checks that the SLO's alerts watch; those that others depend on come first, so that they are named first."""
+    above = ancestors(suite.checks)
+    named = [c for c in suite.checks if c.name in slo.checks and c.is_enabled and is_watched(slo, c.every_ms)]
+    return sorted(named, key=lambda c: len(above[c.name]))
+
+
+def alerts_by_itself(suite: Suite, check: Check) -> bool:
+    """Whether the rule `failure` watches the check: the alerts of no SLO do."""
+    return not any(check.name in slo.checks and is_watched(slo, check.every_ms) for slo in suite.slos)
 
 
 # --- what a run works on -------------------------------------------------------------------------------------------
@@ -87,7 +101,7 @@ class _Table:
     above: dict[str, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.above = _ancestors(self.suite.checks)
+        self.above = ancestors(self.suite.checks)
         for subject, rule in self.book:
             self.rules.setdefault(subject, {})[rule] = None
 
@@ -131,18 +145,16 @@ def _by_check(suite: Suite, outcomes: Iterable[Outcome]) -> dict[str, list[Outco
     """The outcomes that may change an alert, of each check in the order in which they were made."""
     found: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.role is not Role.MANUAL and not _is_held(suite, outcome):
+        if outcome.role is not Role.MANUAL and not is_held(suite, outcome.check, outcome.at_ms):
             found.setdefault(outcome.check, []).append(outcome)
     for made in found.values():
         made.sort(key=lambda o: (o.at_ms, outcome_id(o)))
     return found
 
 
-def _is_held(suite: Suite, outcome: Outcome) -> bool:
-    return any(
-        m.start_ms <= outcome.at_ms < m.end_ms and any(fnmatchcase(outcome.check, pattern) for pattern in m.checks)
-        for m in suite.maintenance
-    )
+def is_held(suite: Suite, check: str, at_ms: int) -> bool:
+    """Whether maintenance of the check is declared for that instant."""
+    return any(m.start_ms <= at_ms < m.end_ms and covers(m, check) for m in suite.maintenance)
 
 
 # --- the rule `failure` --------------------------------------------------------------------------------------------
@@ -208,7 +220,7 @@ def _fire(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], 
     shown = table.newest.get((check.name, outcome.location), outcome)
     firing = replace(
         alert, state=AlertState.FIRING, severity=_severity(shown), episode=place.begin, since_ms=place.since_ms,
-        data={"what": _what(shown), "told": not roof, "roof": roof, "bad": place.bad, "unknown": place.unknown, "places": _written(places)},
+        data={"what": what(shown), "told": not roof, "roof": roof, "bad": place.bad, "unknown": place.unknown, "places": _written(places)},
     )
     table.put(firing)
     if not roof:
@@ -264,6 +276,19 @@ def _end_undeclared(table: _Table) -> None:
             _end(table, alert, table.now_ms, "is disabled" if alert.subject in declared else "is no longer declared")
 
 
+def _remind(table: _Table) -> None:
+    """Who asked for it hears again of failures that go on."""
+    names = {c.name for c in table.suite.checks if not is_held(table.suite, c.name, table.now_ms)}
+    for alert in [a for a in table.book.values() if a.rule == FAILURE and a.subject in names]:
+        for name, number in reminders.due(alert, table.suite.destinations, (alert.severity,), table.now_ms):
+            reminded = replace(table.get(alert.subject, FAILURE), data=reminders.noted(table.get(alert.subject, FAILURE), name, number))
+            table.put(reminded)
+            table.tell(reminded, f"{REMIND} {name} {number}", table.now_ms, {
+                "kind": REMIND, "only": name, "what": alert.data.get("what", ""), "since_ms": alert.since_ms,
+                "fired_ms": reminders.began_ms(alert),
+            })
+
+
 # --- the rule `warn:ID` --------------------------------------------------------------------------------------------
 
 
@@ -315,7 +340,7 @@ def _disappear(table: _Table, check: Check, alert: Alert, outcome: Outcome) -> N
 # --- dependencies --------------------------------------------------------------------------------------------------
 
 
-def _ancestors(checks: Sequence[Check]) -> dict[str, set[str]]:
+def ancestors(checks: Sequence[Check]) -> dict[str, set[str]]:
     """{check: everything that it depends on, directly or not}."""
     parents = {c.name: c.depends_on for c in checks}
     found: dict[str, set[str]] = {}
@@ -331,10 +356,23 @@ def _ancestors(checks: Sequence[Check]) -> dict[str, set[str]]:
     return found
 
 
+def covering(alerts: Iterable[Alert]) -> dict[str, str]:
+    """{check in trouble: the subject of the open episode that told of it}: what depends on it needs no message of its own."""
+    found = {}
+    for alert in alerts:
+        if alert.episode and alert.state in (AlertState.FIRING, AlertState.FROZEN) and is_told(alert):
+            if alert.rule == FAILURE:
+                found[alert.subject] = alert.subject
+            elif alert.rule == BURN:
+                true = [rule.rpartition(" ")[0] for rule in alert.data.get("true", ())]
+                found |= dict.fromkeys([*true, alert.data.get("culprit", "")], alert.subject)
+    return found
+
+
 def _roof(table: _Table, check: Check) -> str:
-    """The check whose open episode covers this one, "" if there is none."""
-    above = (table.get(name, FAILURE) for name in sorted(table.above[check.name]))
-    return next((a.subject for a in above if a.state is AlertState.FIRING and is_told(a)), "")
+    """Whose open episode covers this one, "" if there is none."""
+    covers = covering(table.book.values())
+    return next((covers[name] for name in sorted(table.above[check.name]) if name in covers), "")
 
 
 def _with_dependents(table: _Table, event: Event) -> Event:
@@ -349,50 +387,18 @@ def _with_dependents(table: _Table, event: Event) -> Event:
 # --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def _what(outcome: Outcome) -> str:
-    """The failure in one clause: what was asked, and the first finding that made the outcome bad."""
-    finding = next((f for f in outcome.findings if f.severity is Severity.FAIL), None)
-    if finding is None:
-        return "is bad"
-    request = _request(_command(outcome.facts.get("curl")))
-    if not request or request.partition(" ")[0] in finding.message.split():  # a step names itself
-        return finding.message
-    if finding.id == "http.status" and finding.got and finding.expected:
-        return f"{request} answers {finding.got}, expected {finding.expected}"
-    return f"{request}: {finding.message}"
-
-
-def _request(command: str) -> str:
-    """`GET /videos`, from the line that repeats it; without the query, which may be long. "" where there is none."""
-    try:
-        words = shlex.split(command, comments=True)
-    except ValueError:
-        return ""
-    if not words or "://" not in words[-1]:
-        return ""
-    method = next((after for word, after in itertools.pairwise(words) if word == "-X"), "")
-    method = method or ("HEAD" if "-I" in words else "POST" if any(w.startswith("--data") for w in words) else "GET")
-    path = words[-1].partition("://")[2].partition("?")[0]
-    return f"{method} /{path.partition('/')[2]}"
-
-
 def _evidence(table: _Table, check: Check, alert: Alert, place: _Place, outcome: Outcome) -> dict[str, Any]:
     """What an engineer needs of the failing outcome, JSON values only; the runner has redacted it."""
     failed = [finding_record(f) for f in outcome.findings if f.severity is Severity.FAIL]
     phases = outcome.phases
     return {
-        "what": _what(outcome), "kind": outcome.kind, "since_ms": alert.since_ms, "location": outcome.location,
+        "what": what(outcome), "kind": outcome.kind, "since_ms": alert.since_ms, "location": outcome.location,
         "locations": sorted(_places(alert)), "every_ms": check.every_ms, "in_a_row": place.bad, "again": max(place.again, 0),
         "is_first": check.name in table.refusing and place.bad == 1, "unknown": place.unknown,
         "findings": failed[:_MOST_FINDINGS], "more_findings": max(0, len(failed) - _MOST_FINDINGS),
         "latency_us": outcome.latency_us, "phases_us": {n: getattr(phases, n) for n in PHASE_NAMES} if phases else {},
-        "curl": _command(outcome.facts.get("curl")), "outcome": outcome_id(outcome),
+        "curl": command(outcome.facts.get("curl")), "outcome": outcome_id(outcome),
     }
-
-
-def _command(curl: Any) -> str:
-    """The line that repeats the request; of several steps the last, which is the one that failed."""
-    return str(curl[-1] if isinstance(curl, list | tuple) and curl else curl or "")
 
 
 def _places(alert: Alert) -> dict[str, _Place]:

@@ -1,27 +1,30 @@
 """Replays a history through the alert rules, evaluation by evaluation, and lists every episode. Pure.
 
-Evaluated at every outcome and re-probe, and at every whole UTC minute. Stretches in which nothing could change (no open
-episode, no failure within the longest short window, no silence) are skipped, which changes no answer.
+Evaluated at every outcome and confirmation, and at every whole UTC minute. Stretches in which no answer can change
+(`core.horizon`) are passed over, which changes no episode.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from slocheck.core.burning import STALE_STEPS, Change, Spell, Watch, step
-from slocheck.core.policy import PAGE, SEVERITIES, Pair, Policy
+from slocheck.core.burning import DOWN, FIRE, LATCH_MS, RESOLVE, WORSE, Change, Spell, Watch, step
+from slocheck.core.horizon import Horizon, classic_horizon
+from slocheck.core.policy import PAGE, SEVERITIES, Pair, Policy, window_text
+from slocheck.core.units import decimal_text
 from slocheck.core.watched import Track, Watched, pool
 
 MINUTE_MS = 60_000
+_NEVER = 1 << 62
+_PATIENCE = 16
+"""So many evaluations are simply made after one from which nothing could be passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """One row of `backtest`. `resolved_ms` None: still open. `changes` are (instant, severity) of every message."""
+    """One row of `backtest`. `resolved_ms` None: still open. `changes` are (instant, severity) of the firing and of each change."""
 
     slo: str
     severity: str
@@ -34,72 +37,104 @@ class Episode:
 
 def replay(slo: str, watch: Watch, *, start_ms: int, end_ms: int) -> list[Episode]:
     """The episodes of the default policy in [start_ms, end_ms]."""
-    episodes: list[Episode] = []
-    open_changes: list[Change] = []
-    spells = [Spell()]
-    for t in _instants(watch, start_ms, end_ms, lambda: spells[0].is_open or bool(spells[0].true)):
-        spells[0], changes = step(spells[0], watch, t)
+    book = _Book(slo=slo)
+    spell, t = Spell(), start_ms - 1
+    grid, horizon = _grid(watch), Horizon(watch, end_ms)
+    while (t := _next_that_matters(watch, spell, grid, t, horizon.sure_until(spell.true, t))) <= end_ms:
+        spell, changes = step(spell, watch, t)
         for change in changes:
-            if change.what in ("fire", "worse", "down"):
-                open_changes.append(change)
-            elif change.what == "resolve":
-                episodes.append(_episode(slo, open_changes, t))
-                open_changes = []
-    if open_changes:
-        episodes.append(_episode(slo, open_changes, None))
-    return episodes
+            book.take(change)
+    return book.closed()
 
 
-def _episode(slo: str, changes: Sequence[Change], resolved_ms: int | None) -> Episode:
-    first = changes[0]
-    assert first.reading is not None
-    reading = first.reading
-    reason = (
-        f"{reading.check}: {reading.long_bad} of {reading.long_n} bad in the long window, {reading.short_bad} of {reading.short_n} in the"
-        f" short one ({reading.pair.label}, burn rate above {float(reading.pair.burn):g})"
+def _next_that_matters(watch: Watch, spell: Spell, grid: Sequence[int], t: int, sure_ms: int) -> int:
+    """The next evaluation that may change something, when all answers are sure to stay until `sure_ms`."""
+    following = _following(grid, t)
+    if sure_ms < following:
+        return following
+    if not spell.is_open:
+        return _following(grid, sure_ms)
+    awaited = min([_NEVER, *(at for at in _awaited(spell, watch, t) if at > t)])
+    return min(_last(grid, sure_ms), _following(grid, awaited - 1))
+
+
+def _awaited(spell: Spell, watch: Watch, t: int) -> Iterator[int]:
+    """When an open episode changes by the passing of time alone: it resolves, goes down to a ticket, or recovers."""
+    yield spell.last_true_ms + LATCH_MS
+    yield spell.last_page_ms + LATCH_MS
+    if spell.true and not spell.is_recovering:
+        yield max(t + 1, *(LATCH_MS + (watched.pooled.newest_bad(t) or 0) for watched, _ in watch.checks))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Book:
+    """Changes as they come, episodes as they end."""
+
+    slo: str
+    episodes: list[Episode] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    def take(self, change: Change) -> None:
+        if change.what in (FIRE, WORSE, DOWN):
+            self.changes.append(change)
+        elif change.what == RESOLVE:
+            self._close(change.at_ms)
+
+    def closed(self) -> list[Episode]:
+        """All episodes; one that is still open has no end."""
+        if self.changes:
+            self._close(None)
+        return self.episodes
+
+    def _close(self, resolved_ms: int | None) -> None:
+        first = self.changes[0]
+        assert first.reading is not None, "what fires has its reading"
+        self.episodes.append(Episode(
+            slo=self.slo, severity=max((c.severity for c in self.changes), key=SEVERITIES.index), fired_ms=first.at_ms,
+            resolved_ms=resolved_ms, rule=first.reading.pair.label, reason=_reason(first),
+            changes=tuple((c.at_ms, c.severity) for c in self.changes),
+        ))
+        self.changes = []
+
+
+def _reason(change: Change) -> str:
+    reading = change.reading
+    assert reading is not None, "what fires has its reading"
+    pair = reading.pair
+    return (
+        f"{reading.check}: {reading.long_bad} of {reading.long_n} bad in {window_text(pair.long_ms)}, {reading.short_bad} of"
+        f" {reading.short_n} in {window_text(pair.short_ms)}: both burn above {decimal_text(pair.burn)}x"
     )
-    return Episode(
-        slo=slo, severity=max((c.severity for c in changes), key=SEVERITIES.index), fired_ms=first.at_ms, resolved_ms=resolved_ms,
-        rule=reading.pair.label, reason=reason, changes=tuple((c.at_ms, c.severity) for c in changes),
-    )
 
 
-def _instants(watch: Watch, start_ms: int, end_ms: int, is_busy: Callable[[], bool]) -> Iterator[int]:
-    """Instants to evaluate, ascending. `is_busy()` says whether the spell needs every one of them."""
-    calm = [w for w, _ in watch.checks]
-    arrivals = sorted({t for w in calm for track in w.tracks.values() for t in (*track.known, *track.confirmed_known)})
-    bads = sorted({t for w in calm for track in w.tracks.values() for t in track.bad_known})
-    reach = max((pair.short_ms for _, policy in watch.checks for pair in policy.pairs), default=0)
-    silences = sorted(t for w in calm for t in _silences(w, end_ms))
-    t = start_ms - 1
-    while True:
-        if not is_busy() and not _is_near(bads, t, reach) and not _is_near(silences, t, 2 * MINUTE_MS):
-            following = min(_next(bads, t), _next(silences, t))
-        else:
-            following = min(_next(arrivals, t), (t // MINUTE_MS + 1) * MINUTE_MS)
-        if following > end_ms:
-            return
-        t = following
-        yield t
+# --- when it is evaluated ----------------------------------------------------------------------------------------------
 
 
-def _silences(watched: Watched, end_ms: int) -> Iterator[int]:
-    """Instants at which a silence begins to count, and at which it ends."""
-    arrivals = sorted({t for track in watched.tracks.values() for t in track.known})
-    limit = STALE_STEPS * watched.step_ms
-    for before, after in pairwise([*arrivals, end_ms]):
-        if after - before > limit:
-            yield before + limit + 1
-            yield after
+def _grid(watch: Watch) -> Sequence[int]:
+    """The instants of outcomes and confirmations, ascending. Whole minutes come on top."""
+    tracks = [track for watched, _ in watch.checks for track in watched.tracks.values()]
+    if len(tracks) == 1 and not tracks[0].confirmed_known:
+        return tracks[0].known
+    return sorted({t for track in tracks for instants in (track.known, track.heard, track.confirmed_known) for t in instants})
 
 
-def _is_near(instants: Sequence[int], t: int, reach: int) -> bool:
-    return bisect_right(instants, t) > bisect_left(instants, t - reach)
+def _following(grid: Sequence[int], t: int) -> int:
+    """The first evaluation after t."""
+    return min(_next(grid, t), (t // MINUTE_MS + 1) * MINUTE_MS)
+
+
+def _last(grid: Sequence[int], t: int) -> int:
+    """The last evaluation not after t."""
+    index = bisect_right(grid, t)
+    return max(t // MINUTE_MS * MINUTE_MS, grid[index - 1] if index else 0)
 
 
 def _next(instants: Sequence[int], t: int) -> int:
     index = bisect_right(instants, t)
-    return instants[index] if index < len(instants) else 1 << 62
+    return instants[index] if index < len(instants) else _NEVER
+
+
+# --- the classic rules -------------------------------------------------------------------------------------------------
 
 
 def replay_classic(slo: str, checks: Sequence[Watched], policy: Policy, *, start_ms: int, end_ms: int) -> list[Episode]:
@@ -112,33 +147,35 @@ def replay_classic(slo: str, checks: Sequence[Watched], policy: Policy, *, start
     pooled = checks[0].pooled if len(checks) == 1 else pool([w.pooled for w in checks])
     for severity in reversed(SEVERITIES):
         pairs = [p for p in policy.pairs if p.severity == severity]
-        found += _stretches(slo, pooled, pairs, policy.allowed, severity, start_ms, end_ms)
+        found += _stretches(slo, pooled, pairs, severity, start_ms, end_ms)
     return sorted(found, key=lambda e: (e.fired_ms, e.severity != PAGE))
 
 
 def _stretches(
-    slo: str, track: Track, pairs: Sequence[Pair], allowed: Fraction, severity: str, start_ms: int, end_ms: int,
+    slo: str, track: Track, pairs: Sequence[Pair], severity: str, start_ms: int, end_ms: int,
 ) -> Iterator[Episode]:
-    reach = max((p.short_ms for p in pairs), default=0)
-    fired_ms, rule = None, ""
+    fired_ms, rule, plain = None, "", 0
     t = -(-start_ms // MINUTE_MS) * MINUTE_MS
     while t <= end_ms:
-        label = _exceeded(track, pairs, allowed, t)
+        label = _exceeded(track, pairs, t)
         if label and fired_ms is None:
             fired_ms, rule = t, label
         elif not label and fired_ms is not None:
             yield _classic_episode(slo, severity, fired_ms, t, rule)
             fired_ms = None
-        t += MINUTE_MS
-        if fired_ms is None and not _is_near(track.bad_at, t, reach):  # nothing can be true before the next failure
-            t = max(t, -(-_next(track.bad_at, t) // MINUTE_MS) * MINUTE_MS)
+        if plain:
+            t, plain = t + MINUTE_MS, plain - 1
+            continue
+        following = classic_horizon(track, pairs, t, end_ms, is_true=fired_ms is not None) // MINUTE_MS * MINUTE_MS + MINUTE_MS
+        plain = 0 if following > t + MINUTE_MS else _PATIENCE
+        t = following
     if fired_ms is not None:
         yield _classic_episode(slo, severity, fired_ms, None, rule)
 
 
-def _exceeded(track: Track, pairs: Sequence[Pair], allowed: Fraction, t: int) -> str:
+def _exceeded(track: Track, pairs: Sequence[Pair], t: int) -> str:
     for pair in pairs:
-        limit = pair.limit(allowed)
+        limit = pair.limit
         if all(n and bad * limit.denominator > limit.numerator * n for n, bad in (
             (track.n(t, pair.short_ms), track.bad(t, pair.short_ms)), (track.n(t, pair.long_ms), track.bad(t, pair.long_ms)),
         )):
@@ -147,7 +184,7 @@ def _exceeded(track: Track, pairs: Sequence[Pair], allowed: Fraction, t: int) ->
 
 
 def _classic_episode(slo: str, severity: str, fired_ms: int, resolved_ms: int | None, rule: str) -> Episode:
-    reason = f"burn rate above its threshold in {rule}"
+    reason = f"both windows of {rule} burn above their threshold"
     changes = ((fired_ms, severity),)
     return Episode(
         slo=slo, severity=severity, fired_ms=fired_ms, resolved_ms=resolved_ms, rule=rule, reason=reason, changes=changes,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from slocheck.core.frozen import frozen
 from slocheck.core.redact import MASK, Redactor
 
 _LONGEST_BODY = 4000
@@ -14,7 +14,7 @@ _CURL_DOES_IT = ("host", "content-length", "connection", "transfer-encoding", "a
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Way:
     """What of the way to the target curl must be told."""
 

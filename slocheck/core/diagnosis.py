@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Message
 
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
@@ -27,7 +27,7 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sign:
     """One fact about the machine. `cure` is what to do, empty where nothing is to be done."""
 

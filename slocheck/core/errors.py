@@ -15,8 +15,9 @@ raises passes values through `core.redact` first, and the two nets (runner, cli)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from slocheck.core.frozen import frozen
 
 
 class SlocheckError(Exception):
@@ -31,7 +32,7 @@ class UserError(SlocheckError):
     """The command line, a file or the environment is wrong (exit 2)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One thing wrong in a suite's file; `line` and `col` count from 1, 0 means the whole file."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 from slocheck.core import jsontext
 from slocheck.core.excerpt import excerpt, one_line, printable
+from slocheck.core.frozen import frozen
 from slocheck.core.matchers import Match, Matcher, misses
 from slocheck.core.model import PHASE_NAMES, Finding, FindingKind, Phases, Severity
 from slocheck.core.options import Declared, Duration, Reads, Size
@@ -51,7 +52,7 @@ _STATUS_SCHEMA = {
 Status = Annotated[tuple[int | str, ...], Reads(_status, _STATUS_SCHEMA)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SizeLimits(Declared):
     """Limits of the body's size after decompression."""
 
@@ -61,7 +62,7 @@ class SizeLimits(Declared):
     """greatest size; also raises the cap on what is read (10 MB) where it is larger"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PhaseLimits(Declared):
     """Limits of single phases. A phase that did not happen keeps every limit."""
 
@@ -79,7 +80,7 @@ class PhaseLimits(Declared):
     """from the first byte to the last"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Expect(Declared):
     """Expectations of one answer. Without `status` any 2xx is expected."""
 
@@ -121,7 +122,7 @@ class Expect(Declared):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """What is judged. `headers` has doubles, names in lower case; `latency_us` and `phases` are sums over redirects."""
 
@@ -144,7 +145,7 @@ class Answer:
         return self.body.decode("utf-8-sig" if charset in ("utf-8", "utf8") else charset, "replace")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Means:
     """What judging needs from above.
 

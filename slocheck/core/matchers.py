@@ -9,12 +9,13 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import lru_cache, partial
 from typing import Annotated, Any, Final
 
 from slocheck.core import jsontext, templates
 from slocheck.core.excerpt import around, passage, shown
+from slocheck.core.frozen import frozen
 from slocheck.core.options import Declared, Reads, Short, written
 from slocheck.core.units import told
 
@@ -99,7 +100,7 @@ Number = Annotated[float, Reads(_number, {"type": "number"})]
 Count = Annotated[int, Reads(_count, {"type": "integer", "minimum": 0})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Matcher(Declared):
     """All rules that are given must hold."""
 
@@ -176,7 +177,7 @@ Match = Annotated[Matcher, Short(expand, _SCALAR)]
 """The type of an option that is a matcher or a bare value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Miss:
     """A rule that does not hold, in words."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from slocheck.core.errors import UserError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Window
 from slocheck.core.units import instant, parse_duration
 
@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Frame:
     """A window as of an instant. Rolling ones are (start, end]; calendar periods are [start, end).
 

@@ -8,13 +8,12 @@ alert soon after the trouble; at least three probes must fit into it, or one fai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
-from functools import lru_cache
 
 from slocheck.core.model import AlertRule, Method, Slo
-from slocheck.core.units import duration_text
+from slocheck.core.units import decimal_text, duration_text
 
 PAGE, TICKET = "page", "ticket"
 SEVERITIES = (TICKET, PAGE)
@@ -28,29 +27,26 @@ _LEAST = Fraction(9, 10)
 _SHORT_PROBES = 3
 _SHORT_SLICES = 2
 
+FEW_PROBES = 10
+"""Fewer probes than this in the longest window of the default policy cannot tell a burn from an accident."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two windows (t - W, t] and the burn rate above which both must be."""
+    """Two windows (t - W, t] and the burn rate above which both must be. `limit` is that as a share of bad units: B * b.
+
+    `label` names it: `1h/5m`.
+    """
 
     long_ms: int
     short_ms: int
     burn: Fraction
     severity: str
+    limit: Fraction
+    label: str = field(init=False)
 
-    @property
-    def label(self) -> str:
-        """`1h/5m`."""
-        return f"{window_text(self.long_ms)}/{window_text(self.short_ms)}"
-
-    def limit(self, allowed: Fraction) -> Fraction:
-        """The share of bad units above which a window is exceeded: B * b."""
-        return _limit(self.burn, allowed)
-
-
-@lru_cache(maxsize=1024)
-def _limit(burn: Fraction, allowed: Fraction) -> Fraction:
-    return burn * allowed  # a replay of a year asks a million times
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", f"{window_text(self.long_ms)}/{window_text(self.short_ms)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +76,49 @@ def nominal_ms(slo: Slo) -> int:
 
 def classic(slo: Slo) -> Policy:
     """All four pairs as derived from P, short = long / 12, none moved or left out: for comparison."""
-    length = nominal_ms(slo)
+    length, allowed = nominal_ms(slo), 1 - slo.objectives[0].target
+    burns = [(severity, share * length / long, long) for severity, share, long in _SHARES]
     pairs = tuple(
-        Pair(long_ms=long, short_ms=long // 12, burn=share * length / long, severity=severity) for severity, share, long in _SHARES
+        Pair(long_ms=long, short_ms=long // 12, burn=burn, severity=severity, limit=burn * allowed) for severity, burn, long in burns
     )
-    return Policy(pairs=pairs, left_out=(), allowed=1 - slo.objectives[0].target)
+    return Policy(pairs=pairs, left_out=(), allowed=allowed)
 
 
 def derive(slo: Slo, every_ms: int) -> Policy:
     """The pairs for a check that comes every `every_ms`. Rules written by hand pass the same gates."""
     length, allowed = nominal_ms(slo), 1 - slo.objectives[0].target
     kept, left_out = [], []
-    for severity, burn, long_ms, short_ms in _wanted(slo, length):
-        short = max(short_ms or 0, long_ms // 12 if short_ms is None else 0, _SHORT_PROBES * every_ms, _SHORT_SLICES * slice_ms(slo))
-        why = _why_not(burn, long_ms, short, length, allowed)
+    for wish, burn, long_ms, short_ms in _wanted(slo, length):
+        derived = max(long_ms // 12, _SHORT_PROBES * every_ms) if short_ms is None else short_ms
+        short = max(derived, _SHORT_SLICES * slice_ms(slo))
+        why = _why_not(burn, long_ms, short, length, allowed, every_ms)
         if why:
             left_out.append(LeftOut(long_ms=long_ms, burn=burn, why=why))
         else:
-            kept.append(Pair(long_ms=long_ms, short_ms=short, burn=burn, severity=TICKET if burn < _LEAST_PAGE else severity))
+            severity = TICKET if burn < _LEAST_PAGE else wish
+            kept.append(Pair(long_ms=long_ms, short_ms=short, burn=burn, severity=severity, limit=burn * allowed))
     return Policy(pairs=tuple(kept), left_out=tuple(left_out), allowed=allowed)
+
+
+def is_watched(slo: Slo, every_ms: int) -> bool:
+    """Whether the SLO's alerts can speak for a check that comes so often: by hand any pair will do, by default one of some probes."""
+    pairs = derive(slo, every_ms).pairs
+    return bool(pairs) if slo.alerts is not None else any(p.long_ms >= FEW_PROBES * every_ms for p in pairs)
+
+
+def described(slo: Slo, every_ms: int) -> list[str]:
+    """The policy in lines: each pair with its threshold, then what was left out and why.
+
+    `page when 1h and 5m both burn above 14.4x (over 7.2 % bad)`
+    """
+    policy = derive(slo, every_ms)
+    kept = [
+        f"{p.severity} when {window_text(p.long_ms)} and {window_text(p.short_ms)} both burn above {decimal_text(p.burn)}x"
+        f" (over {decimal_text(p.limit * 100)} % bad)"
+        for p in policy.pairs
+    ]
+    left = [f"left out: {window_text(gone.long_ms)} at {decimal_text(gone.burn)}x, because {gone.why}" for gone in policy.left_out]
+    return [*(kept or ["no pair of windows watches it"]), *left]
 
 
 def slice_ms(slo: Slo) -> int:
@@ -117,15 +137,16 @@ def _by_hand(rule: AlertRule) -> tuple[str, Fraction, int, int | None]:
     return rule.severity, rule.burn, rule.long // millisecond, rule.short // millisecond if rule.short else None
 
 
-def _why_not(burn: Fraction, long_ms: int, short_ms: int, length: int, allowed: Fraction) -> str:
+def _why_not(burn: Fraction, long_ms: int, short_ms: int, length: int, allowed: Fraction, every_ms: int) -> str:
     if long_ms > length:
         return f"{window_text(long_ms)} is longer than the window of {window_text(length)}"
     if burn < _LEAST:
-        return f"a burn rate of {float(burn):.3g} spends less than the budget"
+        return f"a burn rate of {decimal_text(burn)} spends less than the budget"
     if burn * allowed >= 1:
-        return f"a burn rate of {float(burn):.3g} can never be reached: the highest is {float(1 / allowed):.3g}"
+        return f"a burn rate of {decimal_text(burn)} can never be reached: the highest is {decimal_text(1 / allowed)}"
     if short_ms >= long_ms:
-        return f"{_SHORT_PROBES} probes take {window_text(short_ms)}, as long as the long window"
+        short, every = window_text(short_ms), window_text(every_ms)
+        return f"its short window, {short} for probes every {every}, is no shorter than {window_text(long_ms)}"
     return ""
 
 

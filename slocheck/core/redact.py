@@ -6,8 +6,6 @@ they would blank out innocent text (`validate` warns of them).
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -68,15 +66,31 @@ def _whole(secret: str) -> Iterator[str]:
     """The secret, and the parts that travel alone: the lines of a key, user and password of an address."""
     yield secret
     yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE and not line.startswith("-----"))
-    if found := _CREDENTIALS.search(secret):
-        user, _, password = found[0].partition(":")
-        yield from (part for part in (password or user, unquote(password or user)) if len(part) >= SHORTEST)
+    yield from (part for part in credentials(secret) if len(part) >= SHORTEST)
+
+
+def credentials(address: str) -> tuple[str, ...]:
+    """The password in an address (the user where there is none), as it is written and as it is meant; nothing where none is."""
+    found = _CREDENTIALS.search(address)
+    if found is None:
+        return ()
+    user, _, password = found[0].partition(":")
+    return tuple(dict.fromkeys((password or user, unquote(password or user))))
 
 
 def _forms(secret: str) -> Iterator[str]:
+    yield from _written(secret)
+    yield secret.lower()  # as the name of a host it comes back so
+    if not secret.isascii():  # a server, or a terminal, that takes UTF-8 for Latin-1
+        yield from _written(secret.encode("utf-8", "replace").decode("latin-1"))
+
+
+def _written(secret: str) -> Iterator[str]:
     yield secret
     for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
         yield from (quoted, _ESCAPE.sub(lambda hexes: hexes[0].lower(), quoted))
+    import html  # its table of names: most suites have no secret
+
     escaped = html.escape(secret, quote=False)
     yield from (escaped, escaped.replace('"', "&quot;").replace("'", "&#x27;"), escaped.replace('"', "&#34;").replace("'", "&#39;"))
     for is_ascii in (True, False):
@@ -89,6 +103,8 @@ def _forms(secret: str) -> Iterator[str]:
 
 def _base64_pieces(data: bytes) -> Iterator[str]:
     """What of the encoding does not depend on the bytes around it, at each of the three alignments (RFC 4648 section 4)."""
+    import base64
+
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + data).decode("ascii")
         start = (0, 2, 3)[shift]  # characters that hold bits of the bytes before

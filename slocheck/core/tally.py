@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from slocheck.core import owned
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Method, Point, Slo, Verdict
 from slocheck.core.owned import Range, Share, Span
 from slocheck.core.periods import Bounds
@@ -33,7 +33,7 @@ Exclusions = Mapping[str, Sequence[Range]]
 """check -> when it is excluded, [start, end) in milliseconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tally:
     """Sums in half milliseconds. `elapsed` is the time that was to be known: since birth, up to the open end, less excluded.
 

@@ -5,6 +5,7 @@ What is accepted is small on purpose: `30 sec` or `1:30` are refused, because tw
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -135,3 +136,18 @@ def decimal_text(value: Fraction, places: int = 2) -> str:
     whole, rest = divmod(scaled, 10**places)
     digits = f"{rest:0{places}d}".rstrip("0") if places else ""
     return ("-" if value < 0 else "") + str(whole) + (f".{digits}" if digits else "")
+
+
+def floored(value: Fraction, digits: int) -> str:
+    """Towards minus infinity: -28.3 -> "-29"."""
+    return _decimal(math.floor(value * 10**digits), digits)
+
+
+def raised(value: Fraction, digits: int) -> str:
+    """Towards plus infinity."""
+    return _decimal(math.ceil(value * 10**digits), digits)
+
+
+def _decimal(scaled: int, digits: int) -> str:
+    sign, number = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
+    return f"{sign}{number[:-digits]}.{number[-digits:]}" if digits else sign + number

@@ -12,81 +12,110 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import merge
+from itertools import accumulate
 
-from slocheck.core.model import Verdict
+from slocheck.core.model import Point, Verdict
+from slocheck.core.owned import Range, is_in
 
-Range = tuple[int, int]
-"""[start, end) in milliseconds."""
+HEARD_MS = 7 * 86_400_000
+"""Where a suite declares no locations, those are in use that were heard from within this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One scheduled outcome as the SLI judges it. `confirmed_ms`: when the last of its re-probes failed too; None if not."""
-
-    at_ms: int
-    verdict: Verdict
-    confirmed_ms: int | None = None
-
-
-@dataclass(slots=True)
 class Track:
-    """Units of one check at one location; every list is ascending."""
+    """Units of one check at one location; every sequence ascends. `heard` are the instants of its known outcomes."""
 
-    at: list[int] = field(default_factory=list)
-    known: list[int] = field(default_factory=list)
-    bad_at: list[int] = field(default_factory=list)
-    bad_known: list[int] = field(default_factory=list)
-    confirmed_at: list[int] = field(default_factory=list)
-    confirmed_known: list[int] = field(default_factory=list)
+    at: Sequence[int] = ()
+    known: Sequence[int] = ()
+    bad_at: Sequence[int] = ()
+    bad_known: Sequence[int] = ()
+    confirmed_at: Sequence[int] = ()
+    confirmed_known: Sequence[int] = ()
+    heard: Sequence[int] = ()
 
     def n(self, t: int, window: int) -> int:
-        return max(0, bisect_right(self.known, t) - bisect_right(self.at, t - window))
+        return self.n_between(t - window, t)
 
     def bad(self, t: int, window: int) -> int:
-        return max(0, bisect_right(self.bad_known, t) - bisect_right(self.bad_at, t - window))
+        return self.bad_between(t - window, t)
 
     def confirmed(self, t: int, window: int) -> int:
-        return max(0, bisect_right(self.confirmed_known, t) - bisect_right(self.confirmed_at, t - window))
+        return self.confirmed_between(t - window, t)
+
+    def n_between(self, after: int, until: int) -> int:
+        """Units whose place is later than `after`, known at `until`."""
+        return max(0, bisect_right(self.known, until) - bisect_right(self.at, after))
+
+    def bad_between(self, after: int, until: int) -> int:
+        return max(0, bisect_right(self.bad_known, until) - bisect_right(self.bad_at, after))
+
+    def confirmed_between(self, after: int, until: int) -> int:
+        return max(0, bisect_right(self.confirmed_known, until) - bisect_right(self.confirmed_at, after))
 
     def newest(self, t: int) -> int | None:
-        """When the newest unit that is known at t was learnt."""
-        index = bisect_right(self.known, t)
-        return self.known[index - 1] if index else None
+        """The newest known outcome at t."""
+        index = bisect_right(self.heard, t)
+        return self.heard[index - 1] if index else None
+
+    def newest_bad(self, t: int) -> int | None:
+        """When the newest bad unit that is known at t was learnt."""
+        index = bisect_right(self.bad_known, t)
+        return self.bad_known[index - 1] if index else None
 
     def good_since_bad(self, t: int) -> int:
         """Good units in a row up to t."""
         bads = bisect_right(self.bad_known, t)
-        after = self.bad_at[bads - 1] if bads else -1
-        return bisect_right(self.known, t) - bisect_right(self.at, after)
+        return self.n_between(self.bad_at[bads - 1] if bads else -1, t)
+
+    def row_began(self, t: int, gap: int, window: int) -> int | None:
+        """Where the present row of bad units began: those of (t - window, t] joined over gaps of up to `gap`."""
+        index = bisect_right(self.bad_known, t) - 1
+        if index < 0:
+            return None
+        while index and self.bad_at[index - 1] > t - window and self.bad_at[index] - self.bad_at[index - 1] <= gap:
+            index -= 1
+        return self.bad_at[index]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One check of an SLO. `step_ms` is the distance of its units: `every`, or the slice."""
+    """One check of an SLO. `step_ms` is the distance of its units: `every`, or the slice.
+
+    `births` are {location: its first outcome ever}, `declared` the suite's `locations`, `excluded` merged and ascending.
+    """
 
     check: str
     step_ms: int
     every_ms: int
     tracks: Mapping[str, Track]
-    places: int = 1  # declared locations
-    birth_ms: int | None = None
-    excluded: Sequence[Range] = ()  # merged, ascending
+    births: Mapping[str, int] = field(default_factory=dict)
+    declared: Sequence[str] = ()
+    excluded: Sequence[Range] = ()
     pooled: Track = field(init=False)  # all locations as one
 
     def __post_init__(self) -> None:
         tracks = list(self.tracks.values())
         object.__setattr__(self, "pooled", tracks[0] if len(tracks) == 1 else pool(tracks))
 
+    def places(self, t: int) -> Sequence[str]:
+        """The locations that are expected to report: those declared, else those heard within seven days."""
+        if self.declared or len(self.tracks) == 1:
+            return self.declared or tuple(self.tracks)
+        return [place for place, track in self.tracks.items() if (at := track.newest(t)) is not None and t - at <= HEARD_MS]
+
     def full(self, t: int, window: int) -> int:
-        """The time that a full window would hold: its length at each declared location, less what is excluded."""
-        return (window - overlap(self.excluded, t - window, t)) * self.places
+        """The time that a full window would hold: its length at each location, less what is excluded."""
+        return (window - overlap(self.excluded, t - window, t)) * len(self.places(t))
 
     def full_since_birth(self, t: int, window: int) -> int:
-        born = t if self.birth_ms is None else self.birth_ms
-        return self.full(t, min(window, max(0, t - born)))
+        """The same without the time before the first outcome of each location."""
+        lengths = [min(window, t - self.births[place]) for place in self.places(t) if self.births.get(place, t) < t]
+        return sum(length - overlap(self.excluded, t - length, t) for length in lengths)
 
-    def newest(self, t: int) -> int | None:
-        return self.pooled.newest(t)
+    def silence_ms(self, t: int) -> int | None:
+        """For how long nothing has been known, without what is excluded; None where nothing ever was."""
+        newest = self.pooled.newest(t)
+        return None if newest is None else t - newest - overlap(self.excluded, newest, t)
 
     def is_excluded(self, t: int) -> bool:
         index = bisect_right(self.excluded, t, key=lambda r: r[0])
@@ -95,7 +124,7 @@ class Watched:
 
 def pool(tracks: Sequence[Track]) -> Track:
     """Several tracks counted as one."""
-    return Track(**{name: list(merge(*(getattr(track, name) for track in tracks))) for name in Track.__slots__})
+    return Track(**{name: list(merge(*(getattr(track, name) for track in tracks))) for name in Track.__dataclass_fields__})
 
 
 def overlap(ranges: Sequence[Range], start: int, end: int) -> int:
@@ -105,61 +134,85 @@ def overlap(ranges: Sequence[Range], start: int, end: int) -> int:
     return sum(max(0, min(high, end) - max(low, start)) for low, high in ranges if low < end and high > start)
 
 
-def track_outcomes(samples: Iterable[Sample], excluded: Sequence[Range] = ()) -> Track:
-    """The known outcomes outside of the exclusions. `samples` ascend."""
-    track = Track()
-    for sample in samples:
-        if sample.verdict is Verdict.UNKNOWN or _is_in(sample.at_ms, excluded):
-            continue
-        track.at.append(sample.at_ms)
-        if sample.verdict is Verdict.BAD:
-            track.bad_at.append(sample.at_ms)
-            if sample.confirmed_ms is not None:
-                track.confirmed_at.append(sample.at_ms)
-                track.confirmed_known.append(max(sample.confirmed_ms, track.confirmed_known[-1] if track.confirmed_known else 0))
-    track.known, track.bad_known = track.at, track.bad_at
-    return track
+Confirmations = Mapping[int, int]
+"""{instant of a scheduled failure: when the last of its re-probes had failed as well}."""
+
+
+def confirmations(scheduled: Sequence[int], again: Iterable[tuple[int, Verdict]], needed: int) -> dict[int, int]:
+    """Which scheduled outcomes were confirmed, and when: all of their re-probes are bad, and there are `needed` of them.
+
+    `scheduled` are the instants of all scheduled outcomes of a check at a location, `again` (instant, verdict) of its
+    re-probes; both ascend. A re-probe belongs to the scheduled outcome before it.
+    """
+    made: dict[int, list[tuple[int, Verdict]]] = {}
+    for at_ms, verdict in again:
+        index = bisect_right(scheduled, at_ms)
+        if index:
+            made.setdefault(scheduled[index - 1], []).append((at_ms, verdict))
+    return {
+        of_ms: probes[needed - 1][0] for of_ms, probes in made.items()
+        if len(probes) >= needed and all(verdict is Verdict.BAD for _, verdict in probes)
+    }
+
+
+def track_outcomes(points: Sequence[Point], excluded: Sequence[Range] = (), confirmed: Confirmations | None = None) -> Track:
+    """The known outcomes outside of the exclusions. `points` ascend."""
+    at = [p.at_ms for p in points if p.verdict is not Verdict.UNKNOWN]
+    return track_instants(at, [p.at_ms for p in points if p.verdict is Verdict.BAD], excluded, confirmed)
+
+
+def track_instants(
+    at: Sequence[int], bad_at: Sequence[int], excluded: Sequence[Range] = (), confirmed: Confirmations | None = None,
+) -> Track:
+    """The same from the instants of known outcomes and of the bad ones among them."""
+    if excluded:
+        at, bad_at = ([t for t in instants if not is_in(t, excluded)] for instants in (at, bad_at))
+    sure = {t: confirmed[t] for t in bad_at if t in confirmed} if confirmed else {}
+    return Track(
+        at=at, known=at, heard=at, bad_at=bad_at, bad_known=bad_at, confirmed_at=list(sure), confirmed_known=_ascending(sure.values()),
+    )
 
 
 def track_slices(
-    samples: Iterable[Sample], slice_ms: int, target: Fraction, every_ms: int, excluded: Sequence[Range] = (),
+    points: Iterable[Point], slice_ms: int, target: Fraction, excluded: Sequence[Range] = (), confirmed: Confirmations | None = None,
 ) -> Track:
     """The slices that are decided: closed ones with a known outcome, and open ones that can no longer be saved.
 
     An open slice is lost when it would miss `target` although every probe still to come were good.
     """
-    track = Track()
-    by_slice: dict[int, list[Sample]] = {}
-    for sample in samples:
-        if sample.verdict is not Verdict.UNKNOWN and not _is_in(sample.at_ms, excluded):
-            by_slice.setdefault(sample.at_ms // slice_ms, []).append(sample)
-    for index in sorted(by_slice):
-        start = index * slice_ms
-        if overlap(excluded, start, start + slice_ms) >= slice_ms:
-            continue
-        decided, is_bad = _decided(by_slice[index], start, slice_ms, target, every_ms)
-        track.at.append(start)
-        track.known.append(max(decided, track.known[-1] if track.known else 0))
-        if is_bad:
-            track.bad_at.append(start)
-            track.bad_known.append(track.known[-1])
-            confirmed = [s.confirmed_ms for s in by_slice[index] if s.confirmed_ms is not None]
-            if confirmed:
-                track.confirmed_at.append(start)
-                track.confirmed_known.append(max(min(confirmed), track.known[-1]))
-    return track
+    by_slice: dict[int, list[Point]] = {}
+    heard = []
+    for point in points:
+        start = point.at_ms // slice_ms * slice_ms
+        is_gone = overlap(excluded, start, start + slice_ms) >= slice_ms
+        if point.verdict is not Verdict.UNKNOWN and not is_gone and not is_in(point.at_ms, excluded):
+            by_slice.setdefault(start, []).append(point)
+            heard.append(point.at_ms)
+    decided = {start: _decided(inside, start, slice_ms, target) for start, inside in sorted(by_slice.items())}
+    known = dict(zip(decided, _ascending(at for at, _ in decided.values()), strict=True))
+    bad_at = [start for start, (_, is_bad) in decided.items() if is_bad]
+    sure = {start: at for start in bad_at if (at := _first_confirmed(by_slice[start], confirmed or {})) is not None}
+    return Track(
+        at=list(decided), known=list(known.values()), heard=heard, bad_at=bad_at, bad_known=[known[start] for start in bad_at],
+        confirmed_at=list(sure), confirmed_known=_ascending(max(at, known[start]) for start, at in sure.items()),
+    )
 
 
-def _decided(samples: Sequence[Sample], start: int, slice_ms: int, target: Fraction, every_ms: int) -> tuple[int, bool]:
+def _first_confirmed(points: Iterable[Point], confirmed: Confirmations) -> int | None:
+    return min((confirmed[p.at_ms] for p in points if p.at_ms in confirmed), default=None)
+
+
+def _ascending(values: Iterable[int]) -> list[int]:
+    """Each at least as large as the one before it."""
+    return list(accumulate(values, max))
+
+
+def _decided(points: Sequence[Point], start: int, slice_ms: int, target: Fraction) -> tuple[int, bool]:
     """(when the slice was decided, whether it is bad)."""
     bad = 0
-    for count, sample in enumerate(samples, 1):
-        bad += sample.verdict is Verdict.BAD
-        to_come = (start + slice_ms - 1 - sample.at_ms) // every_ms
+    for count, point in enumerate(points, 1):
+        bad += point.verdict is Verdict.BAD
+        to_come = (start + slice_ms - 1 - point.at_ms) // point.every_ms
         if count - bad + to_come < target * (count + to_come):
-            return sample.at_ms, True
-    return start + slice_ms, len(samples) - bad < target * len(samples)
-
-
-def _is_in(at_ms: int, excluded: Sequence[Range]) -> bool:
-    return any(start <= at_ms < end for start, end in excluded)
+            return point.at_ms, True
+    return start + slice_ms, len(points) - bad < target * len(points)

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slocheck.core.alerting import BURN
 from slocheck.core.excerpt import one_line, printable
 from slocheck.core.model import Event
+from slocheck.core.reminders import REMIND
 from slocheck.core.units import instant
 
 WORDS = ("PAGE", "TICKET", "STALE", "WARN", "DRILL", "DIGEST", "REPORT", "RESOLVED")
@@ -89,6 +91,10 @@ def _form(event: Event) -> _Form:
     is_end, is_warning = event.word == "RESOLVED", event.rule.startswith("warn:")
     if event.rule == DRILL_RULE:
         return _drill_over if is_end else _drill
+    if event.rule == BURN:
+        from slocheck.core.burn_wording import form  # it stands on this module
+
+        return form(event)
     if is_end:
         return _gone if is_warning else _resolved
     return _warn if is_warning else _failing
@@ -97,8 +103,9 @@ def _form(event: Event) -> _Form:
 def _failing(event: Event) -> tuple[str, list[str]]:
     data = event.data
     places = data.get("locations", [])
-    where = f", from {_listed(places)}" if len(places) > 1 else ""
-    sentence = f"{_what(data)}; bad since {at(data.get('since_ms', event.at_ms), event.at_ms)}{_why(data)}{where}"
+    where = f", from {listed(places)}" if len(places) > 1 else ""
+    still = f"still bad after {lasting(event.at_ms - data['fired_ms'])}; " if data.get("kind") == REMIND else ""
+    sentence = f"{still}{_what(data)}; bad since {at(data.get('since_ms', event.at_ms), event.at_ms)}{_why(data)}{where}"
     return sentence, [
         *_findings(data), _timing(data), _asked(data), _unknown(data), _dependents(data, "bad with it"), *_repeat(data),
         "next: you hear of it again when 2 outcomes in a row are good", _more(event),
@@ -213,7 +220,7 @@ def _more(event: Event) -> str:
     return f"more: slocheck history {shlex.quote(event.subject)}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`eu and us`, `eu, sa and us`."""
     return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
 

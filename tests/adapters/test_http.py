@@ -68,11 +68,13 @@ def test_a_header_that_is_spoilt_later_is_our_fault_and_never_sent():
 
 def test_the_standing_headers_can_be_replaced_in_any_case():
     request = build("GET", URL)
-    assert dict(request.headers) == {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "host": "shop.example"}
+    assert dict(request.headers.multi_items()) == {
+        "user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "host": "shop.example",
+    }
     request = build("GET", URL, headers={"USER-AGENT": "own", "Accept-encoding": "identity", "host": "other.example"})
-    assert request.headers.get_list("user-agent") == ["own"]
-    assert request.headers.get_list("accept-encoding") == ["identity"]
-    assert request.headers.get_list("host") == ["other.example"]
+    assert sorted(request.headers.multi_items()) == [
+        ("accept", "*/*"), ("accept-encoding", "identity"), ("host", "other.example"), ("user-agent", "own"),
+    ]
 
 
 def echo(seen: Seen) -> tuple[int, dict[str, str], bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from slocheck.adapters.http import Exchange, Http, Limits, Route
+from slocheck.adapters.http import Exchange, Http, Limits, Route, load_httpx
 from slocheck.core.errors import ProberError, TargetError
 from tests.adapters.asking import LEVELS, Trust, after, ask, in_loop
 from tests.adapters.servers import (
@@ -257,7 +257,7 @@ def flow(url: str, **send: Any) -> tuple[Exchange, ...]:
     async def work(http: Http) -> tuple[Exchange, ...]:
         auth = send.pop("digest", None)
         if auth:
-            send["auth"] = http._httpx.DigestAuth(*auth)
+            send["auth"] = load_httpx().DigestAuth(*auth)
         return await http.send(http.request("GET", url), deadline_ns=after(10), **send)
 
     return in_loop(work)

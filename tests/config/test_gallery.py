@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slocheck import config
+from slocheck import checks, config
 from slocheck.config.problems import render
 
 FOLDER = Path(__file__).parent.parent / "data" / "invalid"
@@ -35,7 +35,7 @@ def test_a_broken_suite_is_told_in_exactly_these_words(file):
     found, kept = examined(file.name), file.with_suffix(".txt")
     assert found.suite is None, f"{file.name} is a suite without a mistake"
     assert found.errors
-    text = render(found.problems).replace(str(FOLDER), "FOLDER") + "\n"
+    text = render(found.problems).replace(str(FOLDER), "FOLDER").replace(", ".join(checks.names()), "<every kind>") + "\n"
     if os.environ.get("UPDATE_GALLERY"):
         kept.write_text(text, "utf-8")
         pytest.fail(f"{kept.name} was written; read it, then run again without UPDATE_GALLERY")

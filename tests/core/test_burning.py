@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from slocheck.core.burning import LATCH_MS, Spell, Watch, read, step
-from slocheck.core.model import AlertRule, Method, Objective, Slo, Verdict, Window
+from slocheck.core.burning import LATCH_MS, Spell, Watch, is_frozen, read, state, step
+from slocheck.core.model import AlertRule, Method, Objective, Point, Slo, Verdict, Window
 from slocheck.core.policy import Pair, Policy, classic, derive
-from slocheck.core.watched import Sample, Watched, track_outcomes, track_slices
+from slocheck.core.watched import Watched, track_outcomes, track_slices
 
 MIN = 60_000
 HOUR = 60 * MIN
@@ -27,20 +27,17 @@ def slo(target="0.995", days=30, **more) -> Slo:
 
 def track(bad=(), *, minutes=240, missing=(), confirmed=(), unknown=(), every=MIN, excluded=()):
     """A sample each minute from ZERO on."""
-    samples = [
-        Sample(
-            at_ms=ZERO + m * every, verdict=U if m in unknown else B if m in bad else G,
-            confirmed_ms=ZERO + m * every + 20_000 if m in confirmed else None,
-        )
+    points = [
+        Point(at_ms=ZERO + m * every, verdict=U if m in unknown else B if m in bad else G, every_ms=every)
         for m in range(minutes) if m not in missing
     ]
-    return track_outcomes(samples, excluded)
+    return track_outcomes(points, excluded, {ZERO + m * every: ZERO + m * every + 20_000 for m in confirmed})
 
 
-def watched(*, tracks=None, every=MIN, places=1, excluded=(), check="home", **more) -> Watched:
+def watched(*, tracks=None, every=MIN, declared=(), excluded=(), check="home", **more) -> Watched:
+    tracks = tracks or {"local": track(every=every, excluded=excluded, **more)}
     return Watched(
-        check=check, step_ms=every, every_ms=every, tracks=tracks or {"local": track(every=every, excluded=excluded, **more)}, places=places,
-        birth_ms=ZERO, excluded=excluded,
+        check=check, step_ms=every, every_ms=every, tracks=tracks, declared=declared, births=dict.fromkeys(tracks, ZERO), excluded=excluded,
     )
 
 
@@ -108,32 +105,35 @@ def test_the_classic_pairs_are_never_moved_nor_left_out():
 
 
 def one_pair(burn="14.4", severity="page", long=HOUR, short=5 * MIN, target="0.995") -> Policy:
-    return Policy(pairs=(Pair(long_ms=long, short_ms=short, burn=Fraction(burn), severity=severity),), left_out=(), allowed=1 - Fraction(target))
+    allowed = 1 - Fraction(target)
+    pair = Pair(long_ms=long, short_ms=short, burn=Fraction(burn), severity=severity, limit=Fraction(burn) * allowed)
+    return Policy(pairs=(pair,), left_out=(), allowed=allowed)
 
 
 def answer(one: Watched, policy: Policy, minute: int, seconds: int = 0) -> str:
-    return read(one, policy, ZERO + minute * MIN + seconds * 1000)[0].answer
+    t = ZERO + minute * MIN + seconds * 1000
+    return "frozen" if is_frozen(one, policy.pairs[0], t) else next((r.answer for r in read(one, policy, t)), "calm")
 
 
 def test_exactly_the_threshold_is_not_above_it():
     # 6 of 60 bad is 10 %; a threshold of 10 % is not exceeded, one a hair lower is.
     one = watched(bad=range(115, 121), confirmed=range(115, 121))
     assert answer(one, one_pair(burn="20"), 120) == "calm"
-    assert answer(one, one_pair(burn="19.9999"), 120) == "fire"
+    assert answer(one, one_pair(burn="19.9999"), 120) == "true"
 
 
 def test_both_windows_must_be_above():
     recovered = watched(bad=range(100, 110), confirmed=range(100, 110))
-    assert answer(recovered, one_pair(), 109) == "fire"
+    assert answer(recovered, one_pair(), 109) == "true"
     assert answer(recovered, one_pair(), 114) == "calm", "the long window still is, the short one is not"
     fresh = watched(bad=(120,), confirmed=(120,))
     assert answer(fresh, one_pair(), 120) == "calm", "the short window is, the long one is not"
 
 
 @pytest.mark.parametrize(("bad", "confirmed", "expected"), [
-    ((116, 117, 118, 119, 120), (), "fire"),  # three in the long and two in the short window
+    ((116, 117, 118, 119, 120), (), "true"),  # three in the long and two in the short window
     ((80, 90, 100, 110, 120), (), "pending"),  # three in the long, but one in the short
-    ((80, 90, 100, 110, 120), (120,), "fire"),  # that one is confirmed
+    ((80, 90, 100, 110, 120), (120,), "true"),  # that one is confirmed
     ((80, 90, 100, 110, 120), (110,), "pending"),  # a confirmed one outside of the short window is of no help
 ])
 def test_a_page_needs_a_confirmed_failure_or_several(bad, confirmed, expected):
@@ -142,19 +142,19 @@ def test_a_page_needs_a_confirmed_failure_or_several(bad, confirmed, expected):
 
 def test_a_confirmation_counts_from_the_moment_it_was_made():
     one = watched(bad=(80, 90, 100, 110, 120), confirmed=(120,))
-    assert [answer(one, one_pair(), 120, seconds=s) for s in (0, 19, 20)] == ["pending", "pending", "fire"]
+    assert [answer(one, one_pair(), 120, seconds=s) for s in (0, 19, 20)] == ["pending", "pending", "true"]
 
 
 def test_a_ticket_needs_three_bad_ones():
     policy = one_pair(burn="1", severity="ticket")
     assert answer(watched(bad=(119, 120), confirmed=(119, 120)), policy, 120) == "pending"
-    assert answer(watched(bad=(118, 119, 120)), policy, 120) == "fire"
+    assert answer(watched(bad=(118, 119, 120)), policy, 120) == "true"
 
 
 def test_a_cold_start_does_not_count_one_failure_as_everything():
     # Four probes since birth, one of them bad and confirmed: 25 % of what is there, 1/30 of half a window.
     one = watched(bad=(3,), confirmed=(3,))
-    assert read(one, one_pair(), ZERO + 3 * MIN + 20_000)[0].answer == "calm"
+    assert answer(one, one_pair(), 3, seconds=20) == "calm"
 
 
 def test_a_pair_is_frozen_while_half_of_its_window_is_missing():
@@ -234,24 +234,34 @@ def places(**bad):
 
 
 @pytest.mark.parametrize(("tracks", "declared", "expected"), [
-    (places(eu=range(110, 121), us=()), 2, "pending"),  # one region of two
-    (places(eu=range(110, 121), us=range(110, 121)), 2, "fire"),
-    ({"eu": track(bad=range(110, 121), confirmed=range(110, 121))}, 1, "fire"),
+    (places(eu=range(110, 121), us=()), ("eu", "us"), "pending"),  # one region of two
+    (places(eu=range(110, 121), us=range(110, 121)), ("eu", "us"), "true"),
+    ({"eu": track(bad=range(110, 121), confirmed=range(110, 121))}, (), "true"),
 ])
 def test_a_page_needs_two_locations_where_two_have_data(tracks, declared, expected):
-    assert answer(watched(tracks=tracks, places=declared), one_pair(), 120) == expected
+    assert answer(watched(tracks=tracks, declared=declared), one_pair(), 120) == expected
 
 
 def test_one_location_is_enough_when_only_one_has_data():
     tracks = {"eu": track(bad=range(110, 121), confirmed=range(110, 121)), "us": track(minutes=115)}
-    assert answer(watched(tracks=tracks, places=2), one_pair(burn="5"), 120) == "fire"
+    assert answer(watched(tracks=tracks, declared=("eu", "us")), one_pair(burn="5"), 120) == "true"
 
 
 def test_the_message_can_name_the_culprit():
     calm, ill = watched(check="home"), watched(check="orders", bad=range(110, 121), confirmed=range(110, 121))
-    spell, changes = step(Spell(), Watch(checks=((calm, one_pair()), (ill, one_pair()))), ZERO + 120 * MIN)
+    watch = Watch(checks=((calm, one_pair()), (ill, one_pair())))
+    spell, changes = step(Spell(), watch, ZERO + 120 * MIN)
     assert [(c.what, c.check) for c in changes] == [("fire", "orders")]
-    assert (spell.culprit, spell.rule, spell.state) == ("orders", "1h/5m", "firing")
+    assert (spell.culprit, spell.rule, state(spell, watch, ZERO + 120 * MIN)) == ("orders", "1h/5m", "firing")
+
+
+@pytest.mark.parametrize(("one", "expected"), [
+    (watched(), "inactive"), (watched(bad=(80, 90, 100, 110, 120)), "pending"), (watched(missing=range(60, 240)), "frozen"),
+])
+def test_the_state_is_said_in_one_word(one, expected):
+    watch = Watch(checks=((one, one_pair()),))
+    spell, changes = step(Spell(stale={"home": ZERO}), watch, ZERO + 120 * MIN)
+    assert state(spell, watch, ZERO + 120 * MIN) == expected
 
 
 def test_what_a_spell_remembers_survives_its_json_form():
@@ -273,8 +283,8 @@ SLICES = [  # outcomes of one slice of 5 min at a probe a minute, target, (decid
 
 @pytest.mark.parametrize(("outcomes", "target", "expected"), SLICES)
 def test_an_open_slice_counts_once_it_can_no_longer_be_saved(outcomes, target, expected):
-    samples = [Sample(at_ms=ZERO + i * MIN, verdict={"g": G, "b": B}[c]) for i, c in enumerate(outcomes)]
-    made = track_slices(samples, 5 * MIN, Fraction(target), MIN)
+    points = [Point(at_ms=ZERO + i * MIN, verdict={"g": G, "b": B}[c], every_ms=MIN) for i, c in enumerate(outcomes)]
+    made = track_slices(points, 5 * MIN, Fraction(target))
     assert made.at == [ZERO]
     assert (made.known[0] - ZERO, bool(made.bad_at)) == expected
 

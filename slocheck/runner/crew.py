@@ -1,9 +1,4 @@
-"""Probes side by side: every job ends as exactly one outcome, whatever happens to it.
-
-The runner owns the event loop, the deadlines and the net under each check. What is slow waits here, never in a figure:
-`Http` gives out the slots for opening connections, so time in a queue is in `took_us` and in `at - due`, never in
-`latency_us`.
-"""
+"""The workers of one run, on one event loop."""
 
 from __future__ import annotations
 
@@ -11,101 +6,25 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 from traceback import extract_tb
 from typing import Any
 
 from slocheck import checks
-from slocheck.adapters.clock import Clock, SystemClock
-from slocheck.checks import Kind, Past, World
+from slocheck.checks import Kind, World
 from slocheck.core.errors import ProbeError, ProberError
-from slocheck.core.model import Check, Finding, FindingKind, Judgement, Outcome, Role, Severity, Verdict
+from slocheck.core.model import Check, Finding, Judgement, Outcome, Role, Severity, Verdict
 from slocheck.core.redact import Redactor
-
-IN_FLIGHT = 64
-"""Probes under way at once; opening connections are fewer (`Http(opening=8)`)."""
-
-CONFIRM_GAP = timedelta(seconds=10)
-"""Re-probes of a failure are this far apart: long enough that one lost packet does not fail twice."""
-
-RARELY_ENOUGH = timedelta(seconds=30)
-"""A check that comes this often confirms itself; a burst would only double the load on a target in trouble."""
+from slocheck.runner import IN_FLIGHT, RARELY_ENOUGH, Bench, Ending, Job
 
 _GRACE_S = 2.0  # beyond its timeout a probe gets this to clean up; an adapter that needs more has a bug
 _STOP_S = 0.8  # after SIGINT or SIGTERM everything is over within a second
 
-FINDINGS: Mapping[str, FindingKind] = {
-    "prober.bug": FindingKind(
-        severity=Severity.INFO, means="slocheck itself made a mistake while asking; nothing is known about the target",
-        who="only this figure: the outcome is unknown, not down", mend="report the lines of the outcome's facts",
-    ),
-    "prober.interrupted": FindingKind(
-        severity=Severity.INFO, means="the run was stopped (SIGINT, SIGTERM) while this probe was under way",
-        who="nobody: the outcome is unknown", mend="nothing, or run again",
-    ),
-    "prober.deadline": FindingKind(
-        severity=Severity.INFO, means="the run's own deadline came before this probe had ended",
-        who="coverage: the outcome is unknown", mend="raise --deadline, or spread the suite with --shard",
-    ),
-    "prober.late": FindingKind(
-        severity=Severity.INFO, means="our own process was too slow to know whether the target kept its time",
-        who="coverage: the outcome is unknown", mend="give the machine more room, or probe less at once",
-    ),
-}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One probe to make. `due_ms` is when it should have started."""
-
-    check: Check
-    due_ms: int
-    role: Role = Role.SCHEDULED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What the runner works with. The callables are stations of the pipeline: the runner does not know the store.
-
-    `emit` gets every outcome at the moment it is complete. `is_confirmed(check)` says whether a failure of it was
-    confirmed so recently that asking again adds nothing.
-    """
-
-    suite: str
-    location: str
-    run: str
-    emit: Callable[[Outcome], None]
-    recall: Callable[[Check], Mapping[str, Any]] = lambda _check: {}
-    remember: Callable[[Check, Mapping[str, Any]], None] = lambda _check, _memory: None
-    past: Callable[[Check, int], Sequence[Past]] = lambda _check, _ms: ()
-    is_confirmed: Callable[[Check], bool] = lambda _check: False
-    on_confirm: Callable[[Check, int], None] = lambda _check, _number: None
-    redactor: Redactor = field(default_factory=lambda: Redactor(()))
-    clock: Clock = field(default_factory=SystemClock)
-    chance: Random = field(default_factory=Random)
-    deadline: timedelta = timedelta(minutes=10)
-    confirm_gap: timedelta = CONFIRM_GAP
-    http: Callable[[], Any] | None = None
-
-
-@dataclass(slots=True)
-class Ending:
-    """How a run ended: `interrupted` by a signal; `untouched` are the checks that were never asked because of it."""
-
-    interrupted: bool = False
-    untouched: list[str] = field(default_factory=list)
-
-
-def run(jobs: Sequence[Job], bench: Bench) -> Ending:
-    """Makes every probe. SIGINT and SIGTERM stop it within a second; what was emitted is safe with the caller."""
-    return asyncio.run(_Run(jobs, bench).all())
-
-
-class _Run:
+class Crew:
     def __init__(self, jobs: Sequence[Job], bench: Bench) -> None:
         self.bench = bench
         self.waiting: Iterator[Job] = iter(jobs)
@@ -254,7 +173,7 @@ class _Run:
             http=self.http, deadline_ns=started_ns + check.timeout // timedelta(microseconds=1) * 1000,
             clock=self.bench.clock, chance=self.bench.chance, memory=self.bench.recall(check),
             past=lambda ms: self.bench.past(check, ms), check=check.name, location=self.bench.location, suite=self.bench.suite,
-            redactor=self.bench.redactor,
+            redactor=self.bench.redactor, overrides=check.overrides,
         )
 
     def _emit(self, job: Job, at_ms: int, started_ns: int, judgement: Judgement, is_unknown: bool) -> Outcome:  # noqa: FBT001
