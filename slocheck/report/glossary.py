@@ -71,7 +71,10 @@ TERMS: Mapping[str, str] = {
         "Watches one check or SLO. inactive, pending (not sure yet), firing, or frozen (too little data to decide: it keeps its last "
         "answer)."
     ),
-    "maintenance": "Declared time that counts as nothing, not even as unknown; the budget shrinks with it. Every report lists it.",
+    "maintenance": (
+        "Declared time that counts as nothing, not even as unknown; the budget shrinks with it. In the suite's file, or by slocheck "
+        "maintenance add, also afterwards. Every report lists it, with its reason and author, and prints its figures without and with it."
+    ),
     "exit codes": (
         "0 all good. 1 a check is bad, or an SLO or alert is firing (run --fail-on says which of them). 2 the command line or the suite "
         "is wrong. 3 slocheck could not do its job: store locked or broken, nothing could be asked, data stale. 130 interrupted. "

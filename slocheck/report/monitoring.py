@@ -6,8 +6,8 @@ import math
 from fractions import Fraction
 
 from slocheck.core.model import AlertState, Figures, SloStatus, Verdict
+from slocheck.core.units import floored, raised
 from slocheck.report.clean import clean
-from slocheck.report.numbers import floored, raised
 from slocheck.report.reading import now_of, status_sentence
 
 WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -11,7 +11,7 @@ import math
 from fractions import Fraction
 
 from slocheck.core.model import Objective, Percentiles, SloStatus
-from slocheck.core.units import instant
+from slocheck.core.units import floored, instant, raised
 from slocheck.core.wording import count
 
 NO_DATA = "no data"
@@ -24,21 +24,6 @@ NEEDED = {"p50": 2, "p90": 10, "p95": 20, "p99": 100, "max": 1}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SHORT_BUDGET_S = 600  # under ten minutes a tenth of a minute is too coarse
-
-
-def floored(value: Fraction, digits: int) -> str:
-    """Towards minus infinity: -28.3 -> "-29"."""
-    return _decimal(math.floor(value * 10**digits), digits)
-
-
-def raised(value: Fraction, digits: int) -> str:
-    """Towards plus infinity."""
-    return _decimal(math.ceil(value * 10**digits), digits)
-
-
-def _decimal(scaled: int, digits: int) -> str:
-    sign, number = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
-    return f"{sign}{number[:-digits]}.{number[-digits:]}" if digits else sign + number
 
 
 # --- shares --------------------------------------------------------------------------------------------------------

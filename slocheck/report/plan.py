@@ -11,7 +11,7 @@ from typing import Any
 from slocheck.core.model import Slo, Suite
 from slocheck.core.plan import CI_FREE_MINUTES, Alertable, Provable, Seen, Sends, ci_minutes, least_ci_interval, together, total
 from slocheck.core.policy import window_text
-from slocheck.core.units import decimal_text, duration_text
+from slocheck.core.units import decimal_text, duration_text, raised
 from slocheck.core.wording import count
 from slocheck.report import numbers
 from slocheck.report.clean import clean
@@ -146,7 +146,7 @@ def _size(value: Fraction | None) -> str:
     if value is None:
         return "?"
     unit, scale = next(((u, s) for u, s in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)) if value >= s), ("B", 1))
-    return f"{numbers.raised(value / scale, 1 if scale > 1 else 0)} {unit}"
+    return f"{raised(value / scale, 1 if scale > 1 else 0)} {unit}"
 
 
 def _goal(goal: Goal, width: int, paint: Ink) -> list[str]:
@@ -189,7 +189,7 @@ def _hint(slo: Slo, each: Provable) -> str:
     joint, alone = together(each.objective.target, len(slo.checks))
     return (
         f"if {len(slo.checks)} checks fail independently and each reaches {numbers.goal(each.objective)}, together they reach "
-        f"{numbers.reached(joint, 2)}; for {numbers.goal(each.objective)} each needs {numbers.raised(Fraction(alone) * 100, 3)} %"
+        f"{numbers.reached(joint, 2)}; for {numbers.goal(each.objective)} each needs {raised(Fraction(alone) * 100, 3)} %"
     )
 
 

@@ -27,7 +27,7 @@ from slocheck.core.model import (
     Tick,
     Verdict,
 )
-from slocheck.core.units import duration_text
+from slocheck.core.units import duration_text, floored, raised
 from slocheck.core.wording import count
 from slocheck.report import numbers
 from slocheck.report.clean import clean
@@ -224,7 +224,7 @@ def proof(status: SloStatus) -> str:
         return f"{known['verdict']}: {known['bad']} bad of {known['n']}"
     low, high = (Fraction(known[k]) for k in ("low", "high"))
     level = numbers.reached(Fraction(str(known["level"])), 0)
-    bounds = f"{numbers.floored(low * 100, 2)} to {numbers.raised(high * 100, 2)} %"
+    bounds = f"{floored(low * 100, 2)} to {raised(high * 100, 2)} %"
     return f"{known['verdict']} at {level} ({bounds}, {known['bad']} bad of {known['n']}, assumes independent probes)"
 
 
