@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import click
 
 from slocheck.cli.context import App, Exit, ExitCode, pass_app
 from slocheck.core.errors import UserError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Event, Figures, Outcome, Role, Severity, SloStatus, Suite, Tick, Verdict
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from slocheck.store import Store
 
 PACE = 60
+QUICK_PACE = 600
 REPORT = Path("reports") / "demo.html"
 _HOME = Path(".slocheck")
 _TIME = 7  # cells of "10:02  "
@@ -100,7 +101,7 @@ def _writable() -> Iterator[None]:
         ) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Stage:
     suite: Suite
     store: Store
@@ -208,6 +209,9 @@ class _Show:
             self._tell(act.remark, "   ", style="dim")
         self.stage.sample.faults.clear()
         self.stage.sample.faults.change(act.faults)
+        if act.is_quick:
+            self._tell(f"now the clock runs {QUICK_PACE} times as fast", "   ", style="dim")
+            self.clock.run_at(max(QUICK_PACE, self.clock.pace))
         for _ in range(act.minutes):
             tick = self._minute(act)
         left = [f"{s.name} {_budget(s)} min" for s in tick.statuses]
@@ -278,8 +282,8 @@ class _Show:
         from slocheck.report.layout import indented
 
         hook, mail = self.stage.hook.messages, self.stage.mail.messages
-        self._title(f"What arrived: {len(hook)} calls of the webhook, {len(mail)} mails. The first mail:")
-        for shown in mail[:1]:
+        self._title(f"What arrived: {len(hook)} calls of the webhook, {len(mail)} mails. One of them:")
+        for shown in sorted(mail, key=lambda m: not m.subject.startswith("PAGE"))[:1]:
             for line in (f"To: {', '.join(shown.recipients)}", f"Subject: {shown.subject}", "", *shown.text.strip().splitlines()):
                 self._say("\n".join(indented(line, self.width, first="  | ", rest="  | ")).rstrip())
 

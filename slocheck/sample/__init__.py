@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
+from slocheck.core.frozen import frozen
 from slocheck.sample.background import in_thread
 from slocheck.sample.faults import Faults
 from slocheck.sample.limiter import Limit, TokenBucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sample:
     """A running API. `ca_file` is what a client must trust for `tls_url`; `faults` may be set from any thread."""
 

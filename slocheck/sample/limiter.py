@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from slocheck.core.frozen import frozen
 
 _MANY = 1000  # clients that are remembered before those with a full bucket are forgotten
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limit:
     """A client may send `capacity` requests at once and `per_second` of them on and on."""
 
@@ -16,7 +17,7 @@ class Limit:
     per_second: float = 500.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Grant:
     """`wait_s` is how long until one more request is allowed, 0.0 while any is left."""
 

@@ -10,11 +10,13 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from slocheck.core.frozen import frozen
 
 HEAD_CAP = 32_768
 BODY_CAP = 65_536
@@ -23,7 +25,7 @@ _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\S+) HTTP/1\.([01])
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Request:
     """What came in. Header names are in lower case; `client` is the peer's address."""
 
@@ -36,7 +38,7 @@ class Request:
     is_last: bool  # the client wants the connection closed after this
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """What goes out: `content` becomes JSON, None is no body. `is_cut`: the body breaks off half-way."""
 

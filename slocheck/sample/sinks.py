@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Generic, Self, TypeVar
 
+from slocheck.core.frozen import frozen
 from slocheck.sample.background import in_thread
 from slocheck.sample.listener import Listener
 from slocheck.sample.server import Answer, Request, talk
@@ -24,7 +24,7 @@ M = TypeVar("M")
 _PATH = re.compile(r"(?i)(?:FROM|TO):\s*<([^<>\s]*)>.*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Mail:
     """One mail as the server got it: envelope and content."""
 
@@ -46,7 +46,7 @@ class Mail:
         return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hook:
     """One call of the webhook: its headers (names in lower case) and its JSON body, {} if it was none."""
 

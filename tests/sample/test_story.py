@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from slocheck.core.alerting import FAILURE
+from slocheck.core.alerting import BURN, FAILURE
 from slocheck.core.model import (
     Alert,
     AlertState,
@@ -51,8 +51,11 @@ def budget(left) -> SloStatus:
     )
 
 
-def minute(*outcomes, events=(), firing=(), left=100) -> Tick:
-    alerts = tuple(Alert(subject=name, rule=FAILURE, state=AlertState.FIRING) for name in firing)
+def minute(*outcomes, events=(), firing=(), burning=(), left=100) -> Tick:
+    alerts = (
+        *(Alert(subject=name, rule=FAILURE, state=AlertState.FIRING) for name in firing),
+        *(Alert(subject=name, rule=BURN, state=AlertState.FIRING) for name in burning),
+    )
     return Tick(
         suite="shop", location="local", run="r", started_ms=0, finished_ms=0, outcomes=outcomes, statuses=(budget(left),), alerts=alerts,
         events=events,
@@ -90,6 +93,7 @@ def test_a_story_that_was_seen_whole_misses_nothing():
     ({"well": minute(outcome("a"), outcome("b", Verdict.UNKNOWN))}, TITLES, ["well: b was not good at its end"]),
     ({"well": minute()}, TITLES, ["well: every check was not good at its end"]),
     ({"mended": minute(*GOOD, firing=("a",), left=90)}, TITLES, ["mended: the alert of a did not resolve"]),
+    ({"mended": minute(*GOOD, burning=("availability",), left=90)}, TITLES, ["mended: the alert of availability did not resolve"]),
     ({"broken": minute(*BAD, events=(event("TICKET"),), firing=("a",)), "mended": minute(*GOOD)}, TITLES,
      ["the error budget of availability did not shrink"]),
     ({}, TITLES[:1], ["team: no message RESOLVED a arrived"]),
@@ -98,6 +102,12 @@ def test_a_story_that_was_seen_whole_misses_nothing():
 ])
 def test_each_gap_is_named(changes, titles, gaps):
     assert missing({**MINUTES, **changes}, titles) == gaps
+
+
+def test_a_page_may_outlast_the_first_good_minutes_but_not_the_story():
+    acts = (*STORY, Act(title="later"))
+    open_still = minute(*GOOD, events=(event("RESOLVED", on="resolve"),), burning=("availability",), left=90)
+    assert missing({**MINUTES, "mended": open_still, "later": minute(*GOOD, left=90)}, acts=acts) == []
 
 
 def test_an_act_that_was_never_played_is_a_gap():
