@@ -1,4 +1,4 @@
-"""Servers that speak TLS from a script: for what no OpenSSL speaks any more, and for what no honest server does."""
+"""Servers that speak TLS from a script, for what no OpenSSL speaks any more and no honest server does; and revocation lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.tls_matrix import Made, Serve, listening
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.tls_matrix import DAY, HOST, HOUR, NOW, Made, Serve, listening, ssl_context, tls
 
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
@@ -217,3 +221,34 @@ def replying(reply: Reply) -> Serve:
         sock.sendall(reply(read_hello(sock)))
 
     return serve
+
+
+def by_name(default, other, **how):
+    """A server with a certificate for HOST, and another one for who asks for nothing."""
+    context, named = ssl_context(default, **how), ssl_context(other, **how)
+    context.set_tlsext_servername_callback(lambda connection: connection.set_context(named) if connection.get_servername() == HOST.encode() else None)
+    return tls(context)
+
+
+# --- revocation lists ----------------------------------------------------------------------------------------------------
+
+
+def points_to(*urls):
+    points = [x509.DistributionPoint([x509.UniformResourceIdentifier(u)], None, None, None) for u in urls]
+    return x509.CRLDistributionPoints(points), False
+
+
+def make_list(ca, *serials, signer=None, begin=NOW - HOUR, end=NOW + DAY, encoding=Encoding.DER, extensions=()):
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.cert.subject).last_update(begin).next_update(end)
+    for serial in serials:
+        builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - DAY).build())
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign((signer or ca).key, hashes.SHA256()).public_bytes(encoding)
+
+
+def scope(*urls, **how):
+    names = [x509.UniformResourceIdentifier(u) for u in urls] or None
+    flags = {"only_contains_user_certs": False, "only_contains_ca_certs": False, "only_some_reasons": None, "indirect_crl": False,
+             "only_contains_attribute_certs": False}
+    return x509.IssuingDistributionPoint(full_name=names, relative_name=None, **(flags | how)), True

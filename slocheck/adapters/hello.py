@@ -139,15 +139,15 @@ class _Audit:
     # --- groups ---
     async def _groups(self, versions: Sequence[asyncio.Future[None]]) -> None:
         """The groups of the newest version that has any; None where they, or the suites before, are not known to the end."""
-        await asyncio.gather(*versions[:2])
+        await versions[0]
+        if "tls1.3" not in self.ciphers:
+            await asyncio.gather(*versions)
         version, suites = self._with_groups()
-        if not suites:
+        if not suites or "tls1.3" not in {*self.whole, *self.ciphers}:  # of a 1.3 that hides, those of 1.2 would tell a lie
             self.groups = () if self.whole >= {"tls1.3", "tls1.2"} else None
             return
-        offered = curves(version, _ALL_GROUPS)
-        parts = await asyncio.gather(*(self._strike_groups(version, suites, offered[n::2]) for n in range(2)))
-        found = [group for part in parts if part is not None for group in part]
-        self.groups = tuple(GROUPS[g] for g in GROUPS if g in found) if None not in parts else None
+        found = await self._strike_groups(version, suites, curves(version, _ALL_GROUPS))
+        self.groups = None if found is None else tuple(GROUPS[g] for g in GROUPS if g in found)
 
     def _with_groups(self) -> tuple[int, list[int]]:
         if self.ciphers.get("tls1.3"):
@@ -232,7 +232,7 @@ class _Audit:
                 return None
             self.connections += 1
             hello = client_hello(
-                version, suites, groups=curves(version, groups), may_be_older=may_be_older,
+                version, suites, groups=curves(version, tuple(groups)), may_be_older=may_be_older,
                 server_name=self.target.server_name if name is None else name,
             )
             answer = await _exchange(self.address, hello, Flight(wants), self.target.starttls)

@@ -16,7 +16,7 @@ from slocheck.core.units import rfc3339
 
 _TOGETHER_NS = 2_000_000_000
 _MOST_URLS = 2
-_MOST_KEPT = 8
+_MOST_KEPT_BYTES = 40_000_000
 
 _locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -28,6 +28,7 @@ class _List:
     crl: Any
     from_ms: int
     until_ms: int | None
+    size: int
     points: frozenset[str] | None  # where it is meant for (RFC 5280 section 5.2.5); None: it does not say
     flaw: str = ""
     signers: dict[str, bool] = field(default_factory=dict)
@@ -69,7 +70,7 @@ async def _list(http: Any, url: str, *, probed: str, deadline_ns: int, now_ms: i
         read = await asyncio.to_thread(_read, body)
         if not read.flaw:
             _kept[url] = read
-            while len(_kept) > _MOST_KEPT:
+            while sum(k.size for k in _kept.values()) > _MOST_KEPT_BYTES:
                 _kept.popitem(last=False)
         return read
 
@@ -82,11 +83,10 @@ def _read(body: bytes) -> _List:
         crl = x509.load_pem_x509_crl(body) if pem else x509.load_der_x509_crl(body)
         until = crl.next_update_utc
         points, flaw = _scope(crl)
-        return _List(
-            crl=crl, from_ms=_ms(crl.last_update_utc), until_ms=None if until is None else _ms(until), points=points, flaw=flaw,
-        )
+        until_ms = None if until is None else _ms(until)
+        return _List(crl=crl, from_ms=_ms(crl.last_update_utc), until_ms=until_ms, size=len(body), points=points, flaw=flaw)
     except Exception:  # noqa: BLE001 - a stranger's bytes: the parser raises what it likes
-        return _List(crl=None, from_ms=0, until_ms=None, points=None, flaw="the list cannot be read")
+        return _List(crl=None, from_ms=0, until_ms=None, size=0, points=None, flaw="the list cannot be read")
 
 
 def _ms(at: Any) -> int:
@@ -120,14 +120,16 @@ def _said(read: _List, leaf: Certificate, issuer: Certificate, now_ms: int) -> t
         return "unknown", "the list is for another distribution point"
     if not _is_by(read, issuer):
         return "unknown", "the list is not signed by the certificate's issuer"
-    entry = _entry(read, leaf)
-    return ("good", "") if entry is None else ("revoked", f"since {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC")
+    try:
+        since = _revoked_since(read, leaf)
+    except Exception:  # noqa: BLE001 - an entry that cannot be read, a serial that is none
+        return "unknown", "the list cannot be read"
+    return ("revoked", f"since {since}") if since else ("good", "")
 
 
-def _entry(read: _List, leaf: Certificate) -> Any:
-    if leaf.serial_number is None or leaf.serial_number <= 0:
-        return None
-    return read.crl.get_revoked_certificate_by_serial_number(leaf.serial_number)
+def _revoked_since(read: _List, leaf: Certificate) -> str:
+    entry = read.crl.get_revoked_certificate_by_serial_number(leaf.serial_number)
+    return "" if entry is None else f"{entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC"
 
 
 def _is_by(read: _List, issuer: Certificate) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 from slocheck.core.certificates import AuditTarget, Certificate
 from slocheck.core.errors import ProbeError
 from slocheck.core.tls_audit import PROBED_PATH
-from slocheck.core.tls_names import as_ip
 from slocheck.core.units import parse_instant, rfc3339
 
 PLAIN_PORT = 80
@@ -29,7 +28,7 @@ async def manners(http: Any, target: AuditTarget, *, deadline_ns: int, plain_por
     if answer is None:
         return {}
     plain = await _head(http, f"http://{_host(target)}:{plain_port}{PROBED_PATH}", target, plain_port, deadline_ns)
-    redirect = None if plain is None else {"status": plain.status, "location": plain.header("location")}
+    redirect = None if plain is None else {"status": plain.status, "location": (plain.header("location") or "")[:500]}
     return {"is_http": True, "hsts": _hsts(answer.header("strict-transport-security")), "redirect": redirect}
 
 
@@ -81,7 +80,7 @@ def _base64url(data: bytes) -> str:
 async def renewal(http: Any, directory: str, leaf: Certificate, *, deadline_ns: int) -> dict[str, Any] | None:
     """The window in which the CA wants the certificate renewed: `start`, `end` (RFC 3339) and `explanation`. None: not known."""
     name = certificate_id(leaf)
-    if name is None or as_ip(directory):
+    if name is None:
         return None
     where = await _json(http, LETSENCRYPT if directory == "letsencrypt" else directory, deadline_ns)
     base = where.get("renewalInfo")

@@ -249,8 +249,9 @@ def _first_certificate(body: bytes) -> bytes | None:
     return der if size and len(der) == size else None
 
 
-def curves(version: int, groups: Sequence[int]) -> list[int]:
+@lru_cache(maxsize=256)
+def curves(version: int, groups: tuple[int, ...]) -> tuple[int, ...]:
     """Those of the groups that mean something in that version."""
     if version == TLS13:
-        return [g for g in groups if g not in range(0x0001, 0x0017) and g not in (0x001A, 0x001B, 0x001C)]
-    return [g for g in groups if g in OLD_CURVES or g in (0x001D, 0x001E)]
+        return tuple(g for g in groups if g not in range(0x0001, 0x0017) and g not in (0x001A, 0x001B, 0x001C))
+    return tuple(g for g in groups if g in OLD_CURVES or g in (0x001D, 0x001E))

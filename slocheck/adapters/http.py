@@ -91,13 +91,18 @@ class Exchange:
     started_ms: int
     clock: str  # kernel | user
     address: str = ""  # ip:port that answered
-    request_headers: tuple[tuple[str, str], ...] = ()
+    request_fields: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)  # as they were sent
     request_body: bytes = b""
     is_reused: bool = False
     tls: Mapping[str, Any] = field(default_factory=dict)  # version, cipher
     proxy: str = ""  # host:port of the proxy: connect and tls are then those of its tunnel
     interim: tuple[int, ...] = ()  # status codes of the 1xx answers before it
     lag_us: int = 0  # how late our own loop was at worst meanwhile; compare it with the timeout before calling a target slow
+
+    @property
+    def request_headers(self) -> tuple[tuple[str, str], ...]:
+        """The fields of the request, names in lower case."""
+        return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.request_fields)
 
     def header(self, name: str) -> str | None:
         """The first value of that header, None if absent."""
@@ -146,10 +151,11 @@ class Http:
         if sum(part is not None for part in (json, form, body)) > 1:
             raise ValueError("a request has one body: json, form or body")
         sent = dict(_STANDING)  # by lower name; what goes out keeps the case in which it was written
-        simple = plain.address(url) if not params and form is None else None
-        if simple is not None:
+        simple, fields = plain.asked(url, params), plain.pairs(form or {})
+        if simple is not None and fields is not None:
             sent.update((name.lower(), (name, value)) for name, value in (headers or {}).items())
-            return _sendable(plain.Request(method, simple, sent.values(), body=body, json=json), has_headers=bool(headers))
+            request = plain.Request(method, simple, sent.values(), body=body, json=json, form=fields)
+            return _sendable(request, has_headers=bool(headers))
         address = _address(url)
         if address.userinfo:
             sent["authorization"] = "Authorization", basic(address.username, address.password)
@@ -157,10 +163,9 @@ class Http:
         if params:
             address = address.copy_merge_params(dict(params))
         sent.update((name.lower(), (name, value)) for name, value in (headers or {}).items())
-        request = load_httpx().Request(
+        return _sendable(load_httpx().Request(
             method, address, headers=list(sent.values()), content=body, json=json, data=dict(form) if form is not None else None,
-        )
-        return _sendable(request, has_headers=bool(headers))
+        ), has_headers=bool(headers))
 
     async def send(
         self, request: Request, *, deadline_ns: int, route: Route = _ANY_ROUTE, limits: Limits = _LIMITS,
@@ -307,13 +312,13 @@ class _Trip:
 
 
 def _exchange(request: Request, way: Way, ask: Ask, heard: Heard, lag_ns: int) -> Exchange:
-    answer = heard.answer
+    answer, phases = heard.answer, heard.phases
     return Exchange(
         method=request.method, url=_public(request.url), status=answer.status, reason=_text(answer.reason),
         http_version=answer.version, headers=tuple((name.decode("ascii").lower(), _text(value)) for name, value in answer.headers),
-        body=answer.body, body_bytes=len(answer.body), phases=heard.phases, latency_us=heard.phases.total_us(),
+        body=answer.body, body_bytes=len(answer.body), phases=phases, latency_us=phases.total_us(),
         started_ms=heard.started_ms, clock=heard.clock, address=heard.address,
-        request_headers=tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in request.headers.raw),
+        request_fields=tuple(request.headers.raw),
         request_body=ask.body, is_reused=heard.is_reused, tls=heard.tls, proxy=str(way.proxy or ""),
         interim=answer.interim, lag_us=lag_ns // 1000,
     )

@@ -1,7 +1,7 @@
 """Requests that are plain: what httpx would make of them, byte for byte, without importing it.
 
-httpx costs 80 ms of CPU to import and 0.1 ms for each request, and most checks need nothing of it: an ordinary address,
-some headers, at most a body of text or JSON. `address` reads only addresses that every reader takes the same way; all
+httpx costs 80 ms of CPU to import and 0.1 ms for each request, and most checks need nothing of it: an ordinary address with
+parameters, some headers, at most a body of text, JSON or a form. `address` reads only addresses that every reader takes the same way; all
 else (a port or name that must be normalised, credentials, spaces, letters beyond ASCII) is left to httpx.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json as notation
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from slocheck.core.frozen import frozen
 
@@ -70,6 +71,21 @@ def address(text: str) -> Address | None:
     )
 
 
+def pairs(values: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """(name, value) of every parameter, or None where httpx has to say how one is written."""
+    listed = {name: value if isinstance(value, list | tuple) else (value,) for name, value in values.items()}
+    made = [(name, one) for name, many in listed.items() for one in many]
+    return made if all(listed.values()) and all(isinstance(part, str) for pair in made for part in pair) else None
+
+
+def asked(text: str, params: Mapping[str, Any] | None) -> Address | None:
+    """The address with these parameters, or None where it is not plain, or has parameters already to merge them with."""
+    if not params:
+        return address(text)
+    listed = pairs(params)
+    return address(f"{text}?{urlencode(listed)}") if listed and "?" not in text else None
+
+
 class Headers:
     """Header fields in their order, each name in the case in which it was written."""
 
@@ -105,12 +121,13 @@ class Request:
 
     def __init__(
         self, method: str, url: Address, items: Iterable[tuple[str, str]], *, body: bytes | str | None = None, json: Any = None,
+        form: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Raises ValueError for a header that is not ASCII and for JSON that is none."""
         self.method = method.upper()
         self.url = url
         self.headers = Headers(items)
-        self.content, described = _encoded(body, json)
+        self.content, described = _encoded(body, json, form)
         for name, value in described:
             if name not in self.headers:
                 self.headers[name] = value
@@ -126,11 +143,14 @@ class Request:
         return leading
 
 
-def _encoded(body: bytes | str | None, json: Any) -> tuple[bytes, list[tuple[str, str]]]:
+def _encoded(body: bytes | str | None, json: Any, form: Sequence[tuple[str, str]]) -> tuple[bytes, list[tuple[str, str]]]:
     """(the body, what has to be said of it)."""
     if body is not None:
         content = body.encode() if isinstance(body, str) else body
         return content, [("Content-Length", str(len(content)))] if content else []
+    if form:
+        content = urlencode(form).encode()
+        return content, [("Content-Length", str(len(content))), ("Content-Type", "application/x-www-form-urlencoded")]
     if json is None:
         return b"", []
     content = notation.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

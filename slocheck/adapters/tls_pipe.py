@@ -63,11 +63,11 @@ class Pipe:
             if not ready.done():
                 ready.set_result(time.perf_counter_ns())
 
-        add(self.line.sock, stamp)
+        add(self.line.fd, stamp)
         try:
             return await ready
         finally:
-            remove(self.line.sock)
+            remove(self.line.fd)
 
     def close(self, last: bytes = b"") -> None:
         """Ends it; `last` is sent if that costs no wait."""

@@ -19,9 +19,9 @@ and may have
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -58,6 +58,26 @@ class Past:
     latency_us: int | None
     phases: Mapping[str, int | None]
     samples_us: tuple[int, ...] = ()
+
+
+class Memory(Mapping[str, Any]):
+    """What a check remembered, fetched when somebody looks: most kinds never do."""
+
+    def __init__(self, fetch: Callable[[], Mapping[str, Any]]) -> None:
+        self._fetch = fetch
+
+    @cached_property
+    def _held(self) -> Mapping[str, Any]:
+        return self._fetch()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 @dataclass(kw_only=True)
@@ -120,9 +140,14 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Kind:
     """The kind of that name. Raises KeyError if there is none, TypeError (with file and part) if its module is not whole."""
     path = f"{__name__}.{name}"
-    if (path not in sys.modules or name.startswith("_")) and name not in names():  # walking the folder costs as much as a probe
+    if name.startswith("_") or not name.isidentifier():
         raise KeyError(name)
-    module = importlib.import_module(path)
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:  # something that the kind needs
+            raise
+        raise KeyError(name) from None
     for part in ("__doc__", "Options", "FINDINGS", "EXAMPLE", "probe", "judge"):
         if not getattr(module, part, None):
             raise TypeError(f"{module.__file__}:1: the kind {name} has no {part}")

@@ -111,6 +111,8 @@ def answer_of(exchanges: Sequence[Exchange]) -> Answer:
 def summed(phases: Iterable[Phases]) -> Phases:
     """Phase by phase; one that never happened stays None. They add up to the latency of all."""
     every = list(phases)
+    if len(every) == 1:
+        return every[0]
     given = {name: [value for p in every if (value := getattr(p, name)) is not None] for name in PHASE_NAMES}
     return Phases(**{name: sum(values) if values else None for name, values in given.items()})
 

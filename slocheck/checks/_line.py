@@ -39,7 +39,8 @@ class Asking:
     def names(self) -> Iterator[str]:
         """The run-time values that it needs."""
         call = self.call
-        yield from templates.names((self.url, call.headers, call.params, call.json, call.form, call.body))
+        sent = [part for part in (self.url, call.headers, call.params, call.json, call.form, call.body) if part]
+        yield from templates.names(sent)
         yield from self.expect.names()
 
     def filled(self, values: Mapping[str, Any]) -> Asking:
@@ -117,10 +118,8 @@ def _limits(expect: Expect) -> Limits:
     """Where the owner allows more than the cap, more is read."""
     from slocheck.adapters.http import Limits
 
-    limits = Limits()
-    if expect.size.max is not None and expect.size.max >= limits.body_bytes:
-        return replace(limits, body_bytes=expect.size.max + 1)
-    return limits
+    limits, most = Limits(), expect.size.max
+    return limits if most is None or most < limits.body_bytes else replace(limits, body_bytes=most + 1)
 
 
 class Masks(Redactor):

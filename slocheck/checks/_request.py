@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from slocheck.adapters import json_query, json_schema
+from slocheck.adapters import json_query, json_schema, plain
 from slocheck.checks import Ground, OptionProblem, _auth
 from slocheck.checks._auth import Auth
 from slocheck.core.errors import ProberError
@@ -26,10 +26,13 @@ from slocheck.core.units import told
 if TYPE_CHECKING:
     from slocheck.adapters.http import Route
 
+R = TypeVar("R")
+
 MOST_REDIRECTS = 10
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _METHOD = re.compile(r"[A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _parameter(value: Any) -> str | tuple[str, ...]:
@@ -126,21 +129,27 @@ def bind_request(options: Any, ground: Ground) -> Any:
         raise OptionProblem("http2", "HTTP/2 is not spoken yet; remove this line, the check then uses HTTP/1.1")
     _check_way(options)
     auth = _bind_auth(options.auth, ground)
-    bound = replace(
-        options, headers=merged(ground.headers, options.headers), ca_file=_file("ca_file", options.ca_file, ground), auth=auth,
-    )
+    bound = having(options, headers=merged(ground.headers, options.headers), ca_file=_file("ca_file", options.ca_file, ground), auth=auth)
     check_call("", bound)
     if auth and auth.ways and any(name.lower() in map(str.lower, _auth.headers(auth)) for name in bound.headers):
         raise OptionProblem("auth", "says what a header says already; remove one of them")
     return bound
 
 
+def having(record: R, **values: Any) -> R:
+    """The record with these values; itself where it has them already, which is the rule and costs nothing."""
+    news = {name: value for name, value in values.items() if (held := getattr(record, name)) is not value and held != value}
+    return replace(record, **news) if news else record  # type: ignore[type-var]
+
+
 def _check_way(options: RequestOptions) -> None:
+    if not options.proxy and not options.resolve:
+        return
     if options.proxy and options.resolve:
         raise OptionProblem("resolve", "does not go together with proxy: the proxy looks the name up")
     for name, check in (("proxy", _check_proxy), ("resolve", _check_resolve)):
         try:
-            if getattr(options, name):  # the adapters are loaded only for those who need them
+            if getattr(options, name):
                 check(getattr(options, name))
         except ProberError as error:
             raise OptionProblem(name, str(error)) from None
@@ -171,6 +180,8 @@ def _bind_auth(auth: Auth | None, ground: Ground) -> Auth | None:
 
 def merged(defaults: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Headers of both; where a name, in any case, is in both, its own value counts."""
+    if not defaults:
+        return dict(own)
     names = {name.lower() for name in own}
     return {**{k: str(v) for k, v in defaults.items() if k.lower() not in names}, **own}
 
@@ -191,6 +202,8 @@ def _file(path: str, name: str, ground: Ground) -> str:
 
 def resolved(path: str, url: str, ground: Ground) -> str:
     """An absolute address: what begins with a scheme stays, all else is put behind `base_url`. Raises OptionProblem."""
+    if plain.address(url) is not None:
+        return url
     whole = url
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) and not url.startswith("{{"):
         if not ground.base_url:
@@ -207,9 +220,9 @@ def _check_url(path: str, url: str) -> None:
         is_whole = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_whole = False
-    if not is_whole or any(c.isspace() or not c.isprintable() for c in parts.netloc):
+    if not is_whole or " " in parts.netloc or not parts.netloc.isprintable():
         raise OptionProblem(path, "is not an address; it must begin with http:// or https:// and name a host")
-    if any(ord(c) < 32 or ord(c) == 127 for c in url):
+    if _CONTROL.search(url):
         raise OptionProblem(path, "holds a control character")
 
 
@@ -248,4 +261,4 @@ def bind_expect(prefix: str, expect: Expect, ground: Ground) -> Expect:
         json_schema.load(schema)
     except ValueError as error:
         raise OptionProblem(f"{prefix}expect.json_schema", str(error)) from None
-    return replace(expect, json_schema=schema)
+    return having(expect, json_schema=schema)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from slocheck.checks import World
-from slocheck.core import tls_merge
+from slocheck.core import tls_audit, tls_merge
 from slocheck.core.certificates import AddressSeen, AuditSeen, AuditTarget, Seen
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ async def audit(options: Options, world: World, seen: Seen, now_ms: int) -> Audi
 
 
 def _together(made: AuditSeen, last: AuditSeen | None, seen: Seen) -> AuditSeen:
-    """With what is known of the addresses that had no turn, newest first."""
-    known = {a.address for a in made.addresses}
+    """With what is known of the addresses that had no turn, newest first, and of what could not be measured again."""
+    before = {a.address: a for a in last.addresses} if last else {}
     here = {a.address for a in seen.addresses}
-    kept = [a for a in last.addresses if a.address in here - known] if last else []
-    return replace(made, addresses=(*made.addresses, *kept))
+    kept = [a for address, a in before.items() if address in here - {m.address for m in made.addresses}]
+    return replace(made, addresses=(*(tls_audit.carried(m, before.get(m.address)) for m in made.addresses), *kept))
 
 
 def _due(options: Options, every: timedelta, seen: Seen, now_ms: int, world: World) -> list[AddressSeen]:

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 from slocheck.checks import Ground, Load, OptionProblem, World, _answer
 from slocheck.checks._answer import Reading, evidence, facts_of, late, listed, read, summed
 from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
-from slocheck.checks._request import RequestOptions, bind_expect, bind_request, method_of, resolved
+from slocheck.checks._request import RequestOptions, bind_expect, bind_request, having, method_of, resolved
 from slocheck.checks._steps import TOKEN, Step, asking, bind_steps, captured, check_asking, check_names, token
 from slocheck.core.expect import TIMING, Expect, not_met
 from slocheck.core.frozen import frozen
@@ -124,7 +124,7 @@ def bind(options: Options, ground: Ground) -> Options:
     """Whole addresses, found files. Raises OptionProblem."""
     bound: Options = bind_request(options, ground)
     if not bound.steps:
-        single = replace(
+        single: Options = having(
             bound, url=_url(bound, ground), method=method_of("", bound.method, bound), expect=bind_expect("", bound.expect, ground),
         )
         check_asking("url", _single(single), {TOKEN})

@@ -21,7 +21,7 @@ Address, headers, body, auth, redirects, proxy and so on are those of the kind e
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 from math import ceil
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from slocheck.checks import Ground, Load, Past, World, _answer
 from slocheck.checks._answer import Reading, answer_of, evidence, facts_of, late, read
 from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
-from slocheck.checks._request import RequestOptions, bind_expect, bind_request, method_of, resolved
+from slocheck.checks._request import RequestOptions, bind_expect, bind_request, having, method_of, resolved
 from slocheck.checks._steps import TOKEN, check_asking, token
 from slocheck.core.errors import ProberError
 from slocheck.core.expect import TIMING, Expect, not_met
@@ -167,7 +167,7 @@ FINDINGS: Mapping[str, FindingKind] = {
 def bind(options: Options, ground: Ground) -> Options:
     """Whole address, found files. Raises OptionProblem."""
     bound = bind_request(options, ground)
-    single: Options = replace(
+    single: Options = having(
         bound, url=resolved("url", bound.url, ground), method=method_of("", bound.method, bound),
         expect=bind_expect("", bound.expect, ground),
     )

@@ -6,6 +6,8 @@ must be cheap to start.
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 
 from slocheck import __version__
@@ -20,6 +22,8 @@ COMMANDS = {
     "slo": "One objective with its budget and burn rates.",
     "history": "The outcomes of one check.",
     "tls": "Can every client trust one server, and for how long; without a suite.",
+    "backtest": "What the alert rules would have made of the stored outcomes.",
+    "simulate": "False pages and missed outages of the alert rules, drawn by chance.",
     "explain": "What a kind, a finding or a figure means.",
     "alerts": "Episodes and messages: list, test, retry.",
     "maintenance": "Declared exclusions, also for past time: add, list, remove.",
@@ -30,6 +34,9 @@ COMMANDS = {
     "doctor": "What is wrong with this machine.",
     "schema": "JSON Schema of checks.yaml.",
 }
+_PACE = 10_000
+"""New objects between two looks of the garbage collector: at its own 700 it takes 5 % of a run and finds next to nothing."""
+
 MODULES = {"import": "import_"}
 
 
@@ -38,6 +45,17 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"slocheck {__version__}")
         return
+    gc.set_threshold(_PACE)
     from slocheck.cli.group import run
 
-    sys.exit(run())
+    _end(run())
+
+
+def _end(code: int) -> None:
+    """Ends the process here: commands have closed what they opened, and to take hundreds of modules apart costs 30 ms of CPU."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code)

@@ -6,6 +6,7 @@ Pure. What was not measured (None) is no finding and no pass. An audit is judged
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,27 @@ def of_audit(audit: AddressAudit, seen: AddressSeen, rules: Rules, now_ms: int) 
     if audit.is_http:
         yield from _hsts(audit, rules)
         yield from _redirect(audit, rules)
+
+
+def carried(new: AddressAudit, old: AddressAudit | None) -> AddressAudit:
+    """The new audit, and of the old one what could not be measured this time: silence takes nothing back.
+
+    A certificate that was on the list stays revoked when the list cannot be had. Another leaf begins anew.
+    """
+    if old is None or new.leaf != old.leaf:
+        return new
+    silent = [v for v, is_on in new.versions.items() if is_on is None and old.versions.get(v) is not None]
+    more: dict[str, Any] = {}
+    if silent:
+        more["versions"] = {**new.versions, **{v: old.versions[v] for v in silent}}
+        more["ciphers"] = {**new.ciphers, **{v: old.ciphers[v] for v in silent if v in old.ciphers}}
+        more["dh_bits"] = new.dh_bits or old.dh_bits
+    if new.crl == "unknown" and old.crl == "revoked":
+        more |= {"crl": old.crl, "crl_note": old.crl_note}
+    if new.is_http is None:
+        more |= {"is_http": old.is_http, "hsts": old.hsts, "redirect": old.redirect}
+    more |= {name: getattr(old, name) for name in ("groups", "ari") if getattr(new, name) is None}
+    return replace(new, **more)
 
 
 # --- versions, suites, groups ----------------------------------------------------------------------------------------
@@ -126,7 +148,9 @@ def _foreign_groups(audit: AddressAudit) -> list[str]:
 
 
 def _profile(audit: AddressAudit) -> Iterator[Finding]:
-    """What no other finding tells: suites that are neither broken nor without forward secrecy, and groups."""
+    """What no other finding tells, of a server that has something sound: suites that are in order but not listed, and groups."""
+    if all(map(is_broken, _current(audit))):
+        return
     foreign = [] if _is_cbc_only(audit) else [s for s in _foreign_suites(audit) if s in _current(audit)]
     untold = [s for s in foreign if not is_broken(s) and has_forward_secrecy(s)]
     outside = [*names(untold), *_foreign_groups(audit)]

@@ -154,6 +154,7 @@ def _audit(audit: AuditSeen | None, shown: Judged | None) -> dict[str, Any] | No
         "ciphers": {version: [f"0x{suite:04x}" for suite in suites] for version, suites in here.ciphers.items()},
         "groups": None if here.groups is None else list(here.groups), "dh_bits": here.dh_bits,
         "no_sni_fingerprint_sha256": here.no_sni_fingerprint, "crl": here.crl, "ari": _plain(here.ari), "profile": tls_audit.profile(here),
+        "profile_version": tls_audit.INTERMEDIATE["version"],
         "hsts": _plain(here.hsts),
     }
 

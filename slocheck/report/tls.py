@@ -26,6 +26,7 @@ _MARKS = {Severity.FAIL: ("✗", "bad"), Severity.WARN: ("!", "warn"), Severity.
 _MOST_SUITES = 10
 _MOST_NAMES = 12
 _NO_ROOT = (2, 20)  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT and its local sister
+_NOT_TRUSTED = (18, 19)  # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, …_SELF_SIGNED_CERT_IN_CHAIN
 _LABEL = 12  # cells of a row's name and the gap behind it
 
 
@@ -171,7 +172,8 @@ def _root(path: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> list[t
     """What the last certificate that was sent hangs on."""
     last = path[-1]
     if last["subject"] == last["issuer"]:
-        return []
+        is_refused = any(e["code"] in _NOT_TRUSTED for e in facts.get("verify_errors") or ())
+        return [(f"{_branch(len(path))}signed by itself", "not trusted", "bad", "")] if is_refused and not facts.get("trusted") else []
     is_found = len(facts["path"]) > len(path) and not any(e["code"] in _NO_ROOT for e in facts.get("verify_errors") or ())
     store = clean(str(facts.get("trust_store") or "").rsplit("/", 1)[-1])
     words = f"trusted: {store}" if is_found and facts.get("trusted") else "found" if is_found else "missing"
@@ -224,9 +226,7 @@ def _protocol(facts: Mapping[str, Any], width: int, paint: Ink, *, is_whole: boo
     audit = facts.get("audit")
     if not audit:
         return []
-    said = {True: "yes", False: "no", None: "not measured"}
-    versions = ", ".join(f"{VERSION_NAMES[v]} {said[is_on]}" for v, is_on in audit["versions"].items())
-    lines = [*_row("versions", versions, width)]
+    lines = [*_row("versions", _versions(audit["versions"]), width)]
     for version, suites in reversed(list(audit["ciphers"].items())):
         lines += _row(VERSION_NAMES[version], _suites([int(s, 16) for s in suites], is_whole=is_whole), width)
     groups = audit["groups"]
@@ -239,6 +239,15 @@ def _protocol(facts: Mapping[str, Any], width: int, paint: Ink, *, is_whole: boo
     whole = "" if audit["complete"] else "; not everything could be measured"
     cost = f"{count(audit['connections'], 'connection')}, {audit['took_ms']} ms{whole}"
     return lines + [paint(line, "dim") for line in _row("audit", cost, width)]
+
+
+def _versions(versions: Mapping[str, bool | None]) -> str:
+    """`TLS 1.2, TLS 1.3; refused: SSL 3.0, TLS 1.0, TLS 1.1`."""
+    parts = []
+    for is_on, title in ((True, ""), (False, "refused: "), (None, "not measured: ")):
+        named = [VERSION_NAMES[v] for v in VERSION_NAMES if v in versions and versions[v] is is_on]
+        parts += [f"{title}{', '.join(named)}"] if named else []
+    return "; ".join(parts)
 
 
 def _suites(suites: Sequence[int], *, is_whole: bool) -> str:

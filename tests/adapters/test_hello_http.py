@@ -110,23 +110,19 @@ def test_without_a_key_identifier_there_is_none():
     assert hello_http.certificate_id(certificate(key_id="")) is None
 
 
-def renewal(files, *, directory="/directory", leaf=None):
-    with serving_files({}) as (url, asked):
-        made = {path: json.dumps(body).replace("URL", url).encode() if not isinstance(body, bytes) else body for path, body in files.items()}
-        return _served(made, url, directory, leaf or certificate(), asked)
-
-
-def _served(files, url, directory, leaf, asked):
-    with serving_files(files) as (other, _):
-        files.update({path: body.replace(url.encode(), other.encode()) for path, body in files.items()})
-        return in_loop(lambda http, until: hello_http.renewal(http, f"{other}{directory}", leaf, deadline_ns=until))
+def renewal(bodies):
+    """What is learnt from a CA that serves these; HERE stands for its own address."""
+    files = {}
+    with serving_files(files) as (url, _):
+        files.update({path: body if isinstance(body, bytes) else json.dumps(body).replace("HERE", url).encode() for path, body in bodies.items()})
+        return in_loop(lambda http, until: hello_http.renewal(http, f"{url}/directory", certificate(), deadline_ns=until))
 
 
 INFO = "/info/aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-03T02:00:00+02:00"}
 
 
-@pytest.mark.parametrize("base", ["URL/info", "URL/info/"])
+@pytest.mark.parametrize("base", ["HERE/info", "HERE/info/"])
 def test_the_window_is_asked_for_where_the_directory_says(base):
     said = renewal({"/directory": {"renewalInfo": base}, INFO: {"suggestedWindow": WINDOW, "explanationURL": "https://ca.test/why"}})
     assert said == {"start": "2026-11-01T00:00:00.000Z", "end": "2026-11-03T00:00:00.000Z", "explanation": "https://ca.test/why"}
@@ -134,8 +130,8 @@ def test_the_window_is_asked_for_where_the_directory_says(base):
 
 @pytest.mark.parametrize("files", [
     {}, {"/directory": b"no json"}, {"/directory": b"[" * 100_000}, {"/directory": []}, {"/directory": {"newOrder": "x"}}, {"/directory": {"renewalInfo": 7}},
-    {"/directory": {"renewalInfo": "URL/info"}}, {"/directory": {"renewalInfo": "no address"}},
-    *({"/directory": {"renewalInfo": "URL/info"}, INFO: body} for body in (
+    {"/directory": {"renewalInfo": "HERE/info"}}, {"/directory": {"renewalInfo": "no address"}},
+    *({"/directory": {"renewalInfo": "HERE/info"}, INFO: body} for body in (
         {}, {"suggestedWindow": []}, {"suggestedWindow": {"start": "2026-11-01T00:00:00Z"}}, {"suggestedWindow": {"start": 1, "end": 2}},
         {"suggestedWindow": {"start": "soon", "end": "later"}},
     )),

@@ -30,18 +30,24 @@ FIELDS = [
 ]
 BODIES: list[dict[str, Any]] = [
     {}, {"body": ""}, {"body": b""}, {"body": "four"}, {"body": "é"}, {"body": b"\0\1"}, {"json": {}}, {"json": {"a": [1, None, "é"]}},
-    {"json": False}, {"json": "x"},
+    {"json": False}, {"json": "x"}, {"form": {}}, {"form": {"a": "1", "b": ("x", "y z"), "é": "&="}}, {"form": {"a": ""}},
+]
+PARAMS: list[dict[str, Any]] = [
+    {"a": "b"}, {"a": ""}, {"a b": "c&d=é/?"}, {"a": ("1", "2"), "b": "3"}, {"a": ["x"]}, {"": ""}, {"%41": "%41+~*"},
 ]
 
 
-def theirs(method: str, url: str, fields: Any, body: Any = None, json: Any = None) -> Any:
-    return load_httpx().Request(method, url, headers=fields, content=body, json=json)
+def theirs(method: str, url: str, fields: Any, *, params: Any = None, body: Any = None, json: Any = None, form: Any = None) -> Any:
+    address = load_httpx().URL(url)
+    address = address.copy_merge_params(dict(params)) if params else address
+    return load_httpx().Request(method, address, headers=fields, content=body, json=json, data=form)
 
 
-def ours(method: str, url: str, fields: Any, body: Any = None, json: Any = None) -> plain.Request:
-    address = plain.address(url)
+def ours(method: str, url: str, fields: Any, *, params: Any = None, body: Any = None, json: Any = None, form: Any = None) -> plain.Request:
+    address, listed = plain.asked(url, params), plain.pairs(form or {})
     assert address is not None
-    return plain.Request(method, address, fields, body=body, json=json)
+    assert listed is not None
+    return plain.Request(method, address, fields, body=body, json=json, form=listed)
 
 
 def seen(request: Any) -> tuple[Any, ...]:
@@ -59,6 +65,25 @@ def test_a_plain_address_is_read_as_httpx_reads_it(url):
 @pytest.mark.parametrize("url", LEFT_TO_HTTPX)
 def test_what_has_to_be_normalised_or_refused_is_left_to_httpx(url):
     assert plain.address(url) is None
+
+
+@pytest.mark.parametrize("params", PARAMS, ids=str)
+@pytest.mark.parametrize("url", ["http://h", "http://h/", "https://h:443/a%20b"])
+def test_parameters_are_written_as_httpx_writes_them(url, params):
+    assert seen(ours("GET", url, [], params=params)) == seen(theirs("GET", url, [], params=params))
+
+
+@pytest.mark.parametrize(("url", "params"), [
+    ("http://h/?a=b", {"c": "d"}), ("http://h/#f", {"c": "d"}), ("http://h/", {"a": 1}), ("http://h/", {"a": None}), ("http://h/", {"a": ("1", True)}),
+    ("http://h/", {"a": ()}), ("http://h/", {"a": (), "b": "c"}), ("http://h/", {1: "a"}), ("http://H/", {"a": "b"}),
+], ids=str)
+def test_parameters_that_have_to_be_merged_or_spelled_are_left_to_httpx(url, params):
+    assert plain.asked(url, params) is None
+
+
+@pytest.mark.parametrize("form", [{"a": ()}, {"a": 1}, {"a": ("1", None)}], ids=str)
+def test_a_form_that_has_to_be_spelled_is_left_to_httpx(form):
+    assert plain.pairs(form) is None
 
 
 @pytest.mark.parametrize("body", BODIES, ids=str)
@@ -100,6 +125,15 @@ addresses = st.builds("{}://{}{}".format, st.sampled_from(["http", "https"]), st
 def test_no_address_is_read_otherwise_than_httpx_reads_it(url):
     if plain.address(url) is not None:
         assert seen(ours("GET", url, [])) == seen(theirs("GET", url, []))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+
+
+@given(params=st.dictionaries(texts, st.one_of(texts, st.lists(texts, min_size=1, max_size=2).map(tuple)), min_size=1, max_size=3))
+def test_no_parameters_and_no_form_are_written_otherwise(params):
+    assert seen(ours("GET", "http://h/a", [], params=params)) == seen(theirs("GET", "http://h/a", [], params=params))
+    assert seen(ours("POST", "http://h/a", [], form=params)) == seen(theirs("POST", "http://h/a", [], form=params))
 
 
 words = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=8)
