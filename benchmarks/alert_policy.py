@@ -12,7 +12,7 @@ import time
 from fractions import Fraction
 from itertools import count
 
-from slocheck.cli.simulate import table
+from slocheck.cli.simulate import seeded, table
 from slocheck.core.simulation import Scenario, simulate
 
 SEED = 7
@@ -33,7 +33,7 @@ def main() -> None:
     print(f"{months} months without and {months} with incidents, seed {SEED}")
     for number, (name, scenario) in zip(count(1), CELLS.items()):
         started = time.process_time()
-        results = simulate(scenario, months=months, seed=SEED)
+        results = simulate(scenario, months=months, chance=seeded(SEED))
         print(f"\n{number}. {name}\n")
         print("\n".join(table(results, 100)), flush=True)
         print(f"cell {number}: {time.process_time() - started:.0f} s of CPU", file=sys.stderr)

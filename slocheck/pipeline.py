@@ -8,17 +8,15 @@ The store is asked at these stations only, and asks nobody. `watch`, `demo` and 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from random import Random
 
-from slocheck import figures, notify, runner
+from slocheck import figures, runner
 from slocheck.adapters.clock import Clock, SystemClock
 from slocheck.adapters.pulse import ping
 from slocheck.checks import Past
@@ -27,6 +25,7 @@ from slocheck.core import alerting, schedule
 from slocheck.core.errors import CannotWorkError
 from slocheck.core.model import (
     PHASE_NAMES,
+    Alert,
     Check,
     Delivery,
     Destination,
@@ -38,6 +37,7 @@ from slocheck.core.model import (
     Verdict,
 )
 from slocheck.core.redact import Redactor
+from slocheck.figures import watch
 from slocheck.runner import Bench, Ending, Job
 from slocheck.store import Store
 
@@ -96,8 +96,9 @@ def tick(suite: Suite, store: Store, selection: Selection = Selection(), hooks: 
     )
     if not selection.is_recorded:  # nothing was kept, so nothing is known beyond these outcomes, and nobody is told
         return made
+    suite = figures.excluding(suite, store)
     now_ms = means.clock.now_ms()
-    alerts, events = alerting.transitions(suite, store.alerts(), outcomes, now_ms, refusing=refusing(suite))
+    alerts, events = decide(suite, store, outcomes, selection, now_ms)
     store.commit(alerts, route(events, suite.destinations), now_ms=now_ms)
     statuses = figures.statuses(suite, store, now_ms)
     deliveries = [] if ending.interrupted else deliver(suite, store, hooks, means)
@@ -170,6 +171,8 @@ class _Desk:
         if len(self.waiting) >= FLUSH_AT:
             self._flush_early()
         elif len(self.waiting) == 1:
+            import asyncio
+
             asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_early)
 
     def _flush_early(self) -> None:
@@ -206,17 +209,44 @@ def is_confirmed(store: Store, check: Check, location: str, now_ms: int) -> bool
     return len(rows) >= check.confirm and all(o.verdict is Verdict.BAD for o in rows[-check.confirm:])
 
 
+def decide(
+    suite: Suite, store: Store, outcomes: Sequence[Outcome], selection: Selection, now_ms: int,
+) -> tuple[list[Alert], list[Event]]:
+    """(the alerts that changed, what to tell): of checks by their outcomes, then of SLOs by what the store holds.
+
+    What was asked by hand counts for no SLO, so after it none is evaluated: on a desk nobody else probes, all would be stale.
+    """
+    held = store.alerts()
+    alerts, events = alerting.transitions(suite, held, outcomes, now_ms, refusing=refusing(suite))
+    if selection.role is Role.MANUAL:
+        return alerts, events
+    book = {(a.subject, a.rule): a for a in (*held, *alerts)}
+    burns, told = watch.alerted(suite, store, list(book.values()), now_ms)
+    return [*alerts, *burns], [*events, *told]
+
+
 def refusing(suite: Suite) -> frozenset[str]:
     """Names of the checks whose kind must not be asked again after a failure."""
-    kinds = {c.kind for c in suite.checks}
-    return frozenset(c.name for c in suite.checks if c.kind in {k for k in kinds if not load_kind(k).confirms})
+    kinds = {kind for kind in {c.kind for c in suite.checks} if not load_kind(kind).confirms}
+    return frozenset(c.name for c in suite.checks if c.kind in kinds)
 
 
 def route(events: Iterable[Event], destinations: Sequence[Destination]) -> list[tuple[Event, tuple[str, ...]]]:
-    """Who hears of what: destinations that subscribe to the event's class (`on:`), and of an end only if also to its beginning."""
-    return [
-        (event, tuple(d.name for d in destinations if event.on in d.on and event.data.get("of", event.on) in d.on)) for event in events
-    ]
+    """Who hears of what: destinations that subscribe to the event's class (`on:`), and of an end only if also to its beginning.
+
+    An event may say more in its data: `to`, classes of which any will do; `of`, the classes that its beginning had; `only`,
+    the one destination that it is for.
+    """
+    return [(event, tuple(d.name for d in destinations if _hears(d, event))) for event in events]
+
+
+def _hears(destination: Destination, event: Event) -> bool:
+    to, of = event.data.get("to") or [event.on], event.data.get("of") or []
+    begun = [of] if isinstance(of, str) else of
+    return (
+        any(c in destination.on for c in to) and (not begun or any(c in destination.on for c in begun))
+        and event.data.get("only", destination.name) == destination.name
+    )
 
 
 def deliver(suite: Suite, store: Store, hooks: Hooks, means: Means) -> list[Delivery]:
@@ -238,6 +268,7 @@ def _deliver_once(suite: Suite, store: Store, hooks: Hooks, means: Means) -> lis
     messages = store.claim_messages(now_ms=means.clock.now_ms(), lease_ms=int(seconds * 1000) + 30_000)
     if not messages:
         return []
+    from slocheck import notify
 
     def settle(delivery: Delivery) -> None:
         store.settle([delivery], now_ms=means.clock.now_ms())
@@ -265,4 +296,4 @@ def _is_chosen(check: Check, selection: Selection) -> bool:
 
 
 def _run_id() -> str:
-    return f"{os.getpid():x}-{secrets.token_hex(6)}"
+    return f"{os.getpid():x}-{os.urandom(6).hex()}"

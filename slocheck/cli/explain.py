@@ -12,11 +12,13 @@ import click
 
 from slocheck.cli.context import App, now_option, pass_app
 from slocheck.cli.stored import past
+from slocheck.core.alerting import BURN
 from slocheck.core.errors import SlocheckError, UserError
 
 if TYPE_CHECKING:
     from slocheck.checks import Kind
-    from slocheck.core.model import Alert, FindingKind, Outcome
+    from slocheck.core.model import Alert, Event, FindingKind, Outcome
+    from slocheck.store import Store
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -197,6 +199,7 @@ def _remembered(app: App, ulid: str) -> list[str]:
     from slocheck.report import veil
 
     lines = [line for alert in store.alerts() if alert.episode == ulid for line in _episode(alert, app)]
+    lines += [line for event in _events(store, ulid) for line in _decision(event, app)]
     at_ms = _time_of(ulid)
     rows = [o for o in store.outcomes(start_ms=at_ms - 1, end_ms=at_ms) if outcome_id(o) == ulid]
     return lines + [line for o in veil.outcomes(rows, suite) for line in _outcome(o, app)]
@@ -218,6 +221,22 @@ def _episode(alert: Alert, app: App) -> list[str]:
         f"episode of {alert.subject} ({alert.rule}): {alert.state.value}, {alert.severity}, since {at(alert.since_ms, app.now_ms())}",
         *(_wrapped(what, app.width, "  ") if what else []), f"  more: slocheck history {alert.subject}", "",
     ]
+
+
+def _events(store: Store, episode: str) -> list[Event]:
+    """What was told of an SLO's episode, also when it is over, each once."""
+    found = {m.event.key: m.event for m in store.messages() if m.event.episode == episode and m.event.rule == BURN}
+    return sorted(found.values(), key=lambda e: e.at_ms)
+
+
+def _decision(event: Event, app: App) -> list[str]:
+    """A message of an episode, and why it was sent."""
+    from slocheck.core.burn_wording import explained
+    from slocheck.core.wording import at, word
+
+    why = [line for text in explained(event.data, event.at_ms) for line in _wrapped(app.redactor.text(text), app.width, "  ")]
+    title = app.redactor.text(word(event).title)
+    return [f"{at(event.at_ms, app.now_ms())}  {title}", *why, ""]
 
 
 def _outcome(outcome: Outcome, app: App) -> list[str]:

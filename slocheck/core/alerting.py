@@ -1,9 +1,9 @@
 """From outcomes to alert states, and to the events that people are told. Pure; what it must remember is in `Alert.data`.
 
 The rules, one alert for each (subject, rule):
-  failure    of each check, severity `ticket`. Fires when a scheduled failure is confirmed (all its re-probes bad), at the
-             second bad scheduled outcome in a row, or at the first where the kind must not be asked again. Two good ones
-             in a row resolve it.
+  failure    of each check that no SLO's alerts watch, severity `ticket`. Fires when a scheduled failure is confirmed (all
+             its re-probes bad), at the second bad scheduled outcome in a row, or at the first where the kind must not be
+             asked again. Two good ones in a row resolve it.
   warn:ID    of each warn finding: told when it appears, and when a good outcome comes without it.
   burn       of each SLO: `core.burn_alerts`, on the same table of alerts.
 
@@ -36,6 +36,8 @@ BURN = "burn"
 FIRING = "firing"
 RESOLVED = "resolved"
 
+SPOKEN_FOR = "is watched by its SLO now"
+
 IN_A_ROW = 2
 """Bad scheduled outcomes that fire without confirmation, and good ones that resolve."""
 
@@ -52,13 +54,13 @@ def transitions(
     keys, so two runs that compute one transition tell it once.
     """
     table = _Table(suite=suite, now_ms=now_ms, book={(a.subject, a.rule): a for a in alerts}, refusing=refusing)
+    _end_unwatched(table)
     made = _by_check(suite, outcomes)
     asked = [c for c in suite.checks if c.is_enabled and c.name in made]
     for check in sorted(asked, key=lambda c: len(table.above[c.name])):  # parents first: they have fewer ancestors
         for outcome in made[check.name]:
             _failure(table, check, outcome)
             _warnings(table, check, outcome)
-    _end_undeclared(table)
     _remind(table)
     return table.changed(alerts), [_with_dependents(table, event) for event in table.events]
 
@@ -169,6 +171,8 @@ def _failure(table: _Table, check: Check, outcome: Outcome) -> None:
     if place is None:
         if outcome.verdict is not Verdict.BAD or outcome.role is not Role.SCHEDULED:
             return  # good news of a location that has no row is no news
+        if not alerts_by_itself(table.suite, check):
+            return
         place = places[outcome.location] = _Place(since_ms=outcome.at_ms, begin=outcome_id(outcome))
     if outcome.role is Role.CONFIRM:
         place.again = place.again + 1 if outcome.verdict is Verdict.BAD and place.again >= 0 else -1
@@ -267,13 +271,23 @@ def _end(table: _Table, alert: Alert, at_ms: int, reason: str) -> None:
     table.put(Alert(subject=alert.subject, rule=alert.rule, data={"until_ms": at_ms}))
 
 
-def _end_undeclared(table: _Table) -> None:
-    """A check that was removed, renamed or disabled is asked no more: an open episode of it would never end."""
-    declared = {c.name: c.is_enabled for c in table.suite.checks}
+def _end_unwatched(table: _Table) -> None:
+    """A check that was removed, renamed or disabled, or that an SLO speaks for now: an open episode of it would never end."""
+    declared = {c.name: c for c in table.suite.checks}
     for alert in list(table.book.values()):
-        is_ours = alert.rule == FAILURE or alert.rule.startswith(WARN)
-        if is_ours and alert.state is not AlertState.INACTIVE and not declared.get(alert.subject):
-            _end(table, alert, table.now_ms, "is disabled" if alert.subject in declared else "is no longer declared")
+        is_failure = alert.rule == FAILURE
+        if (is_failure or alert.rule.startswith(WARN)) and alert.state is not AlertState.INACTIVE:
+            reason = _why_unwatched(table.suite, declared.get(alert.subject), is_failure=is_failure)
+            if reason:
+                _end(table, alert, table.now_ms, reason)
+
+
+def _why_unwatched(suite: Suite, check: Check | None, *, is_failure: bool) -> str:
+    if check is None:
+        return "is no longer declared"
+    if not check.is_enabled:
+        return "is disabled"
+    return SPOKEN_FOR if is_failure and not alerts_by_itself(suite, check) else ""
 
 
 def _remind(table: _Table) -> None:

@@ -215,8 +215,6 @@ class Watch:
 def step(spell: Spell, watch: Watch, t: int) -> tuple[Spell, list[Change]]:
     """The spell after an evaluation at the instant t, and what is to be told."""
     spell = _clocked(spell, watch, t)
-    if watch.is_excluded(t):
-        return spell, []
     readings = [r for watched, policy in watch.checks for r in _readings(watched, policy, t, spell)]
     stale, changes = _silences(spell, watch, t)
     firing = [r for r in readings if r.answer == TRUE or (r.answer == FROZEN and r.rule in spell.true)]
@@ -232,7 +230,7 @@ def step(spell: Spell, watch: Watch, t: int) -> tuple[Spell, list[Change]]:
 
 
 def _readings(watched: Watched, policy: Policy, t: int, spell: Spell) -> list[Reading]:
-    """The check's pairs. While it is excluded and others are not, they keep their answers."""
+    """The check's pairs. While it is excluded they keep their answers."""
     if watched.is_excluded(t):
         return [Reading(check=watched.check, pair=pair, answer=FROZEN) for pair in policy.pairs]
     return read(watched, policy, t, spell.true)
@@ -295,7 +293,7 @@ def _silences(spell: Spell, watch: Watch, t: int) -> tuple[Mapping[str, int], li
     for watched, _ in watch.checks:
         check, newest = watched.check, watched.pooled.newest(t)
         since_ms = spell.stale.get(check)
-        if watched.is_excluded(t) or newest is None:
+        if newest is None:
             silent |= {} if since_ms is None else {check: since_ms}
         elif is_silent(watched, t):
             silent[check] = newest if since_ms is None else since_ms

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache
+from inspect import get_annotations
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
@@ -22,7 +23,13 @@ def frozen(cls: type[T]) -> type[T]:
     """Makes a class with annotated fields a record: frozen, slotted, keyword-only."""
     if not cls.__doc__:
         cls.__doc__ = cls.__name__  # or dataclass() would work out a signature to put there
+    hints = get_annotations(cls)
+    if not any("Var" in str(hint) for hint in hints.values()):
+        cls.__annotations__ = dict.fromkeys(hints, object)  # dataclass() searches each text for ClassVar: half of its time
     made: Any = dataclass(init=False, repr=False, eq=False, kw_only=True, slots=True)(cls)
+    made.__annotations__ = hints
+    for name in hints.keys() & made.__dataclass_fields__.keys():
+        made.__dataclass_fields__[name].type = hints[name]
     for name, shared in _SHARED.items():
         if cls.__dict__.get(name) is None:  # a class with its own __eq__ has None for __hash__
             setattr(made, name, shared)
@@ -43,10 +50,10 @@ def _first(cls: Any) -> Callable[..., None]:
 
 def _written(cls: Any) -> Any:
     """The `__init__` of a record: a keyword for each field, its default or what its factory makes, then `__post_init__`."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_absent": MISSING}
+    known: dict[str, Any] = {"_absent": MISSING}
     own = [one for one in fields(cls) if one.init]
-    heads = ["self", *(["*"] if own else []), *(_parameter(one, known) for one in own)]
-    lines = [f" _set(self, {one.name!r}, {_value(one)})" for one in own]
+    heads = ["self", *(["*"] if own else []), *(_parameter(cls, one, known) for one in own)]
+    lines = [f" _set_{one.name}(self, {_value(one)})" for one in own]
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
     source = "\n".join([f"def __init__({', '.join(heads)}):", *(lines or [" pass"])])
@@ -54,8 +61,9 @@ def _written(cls: Any) -> Any:
     return known["__init__"]
 
 
-def _parameter(one: Field[Any], known: dict[str, Any]) -> str:
-    """The parameter for a field, as source; its default goes to `known`."""
+def _parameter(cls: Any, one: Field[Any], known: dict[str, Any]) -> str:
+    """The parameter for a field, as source; its default, and what sets its slot, go to `known`."""
+    known[f"_set_{one.name}"] = getattr(cls, one.name).__set__
     if one.default_factory is not MISSING:
         known[f"_make_{one.name}"] = one.default_factory
         return f"{one.name}=_absent"

@@ -40,6 +40,8 @@ class Redactor:
         """The text without secrets, credentials in addresses and values of secret headers."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
+        if ":" not in text and "=" not in text:  # neither an address nor a header: most of what passes here is a word
+            return text
         if "://" in text:
             text = _CREDENTIALS.sub(MASK, text)
         return _HEADER_LINE.sub(rf"\1\2{MASK}", text)
@@ -52,6 +54,8 @@ class Redactor:
         """The same for JSON values, at any depth; keys too."""
         if isinstance(value, str):
             return self.text(value)
+        if value is None or isinstance(value, int | float):  # asked before Mapping, which is the dearest question
+            return value
         if isinstance(value, Mapping):
             return {self.text(str(k)): self._field(str(k), v) for k, v in value.items()}
         if isinstance(value, list | tuple):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
-from random import Random
 from statistics import median
+from typing import Any, Protocol
 
 from slocheck.core.backtest import Episode, replay, replay_classic
 from slocheck.core.burning import Watch
@@ -100,10 +100,24 @@ class Result:
     found: tuple[Found, ...]
 
 
-def simulate(scenario: Scenario, *, months: int, seed: int) -> list[Result]:
-    """Both policies over the same months: `default`, then `sre`."""
-    quiet = [_month(scenario, (), Random(f"{seed} quiet {n}")) for n in range(months)]  # noqa: S311 - a simulation
-    busy = [_busy(scenario, Random(f"{seed} busy {n}")) for n in range(months)]  # noqa: S311
+class Chance(Protocol):
+    """What is drawn from; `random.Random` is one."""
+
+    def random(self) -> float: ...
+
+    def uniform(self, a: float, b: float) -> float: ...
+
+    def gauss(self, mu: float, sigma: float) -> float: ...
+
+    def randrange(self, start: int) -> int: ...
+
+    def shuffle(self, x: Any) -> None: ...
+
+
+def simulate(scenario: Scenario, *, months: int, chance: Callable[[str], Chance]) -> list[Result]:
+    """Both policies over the same months: `default`, then `sre`. `chance(name)` is a fresh source of chance for each month."""
+    quiet = [_month(scenario, (), chance(f"quiet {n}")) for n in range(months)]
+    busy = [_busy(scenario, chance(f"busy {n}")) for n in range(months)]
     return [_judge(policy, scenario, quiet, busy) for policy in ("default", "sre")]
 
 
@@ -156,7 +170,7 @@ def _pages(episode: Episode) -> list[tuple[int, int | None]]:
 # --- drawing -------------------------------------------------------------------------------------------------------
 
 
-def _busy(scenario: Scenario, chance: Random) -> tuple[Watched, list[Incident]]:
+def _busy(scenario: Scenario, chance: Chance) -> tuple[Watched, list[Incident]]:
     order = list(SORTS)
     chance.shuffle(order)
     incidents = [
@@ -165,7 +179,7 @@ def _busy(scenario: Scenario, chance: Random) -> tuple[Watched, list[Incident]]:
     return _month(scenario, incidents, chance), incidents
 
 
-def _month(scenario: Scenario, incidents: Sequence[Incident], chance: Random) -> Watched:
+def _month(scenario: Scenario, incidents: Sequence[Incident], chance: Chance) -> Watched:
     at = _instants(scenario, chance)
     bad = sorted({*_noise(at, scenario.noise, chance), *_inside(at, incidents, chance)})
     confirmed = _confirmed(scenario, bad, incidents, chance)
@@ -176,7 +190,7 @@ def _month(scenario: Scenario, incidents: Sequence[Incident], chance: Random) ->
     return Watched(check="probe", step_ms=scenario.every_ms, every_ms=scenario.every_ms, tracks={"local": track}, births={"local": at[0]})
 
 
-def _instants(scenario: Scenario, chance: Random) -> Sequence[int]:
+def _instants(scenario: Scenario, chance: Chance) -> Sequence[int]:
     if not scenario.is_hosted_ci:
         return list(range(chance.randrange(scenario.every_ms), MONTH_MS, scenario.every_ms))
     at, t = [], 0.0
@@ -187,7 +201,7 @@ def _instants(scenario: Scenario, chance: Random) -> Sequence[int]:
     return at
 
 
-def _noise(at: Sequence[int], share: float, chance: Random) -> list[int]:
+def _noise(at: Sequence[int], share: float, chance: Chance) -> list[int]:
     """Failures that stand alone; drawn as the distances between them, which is the same and much faster."""
     found, index = [], -1
     while share > 0:
@@ -198,7 +212,7 @@ def _noise(at: Sequence[int], share: float, chance: Random) -> list[int]:
     return found
 
 
-def _inside(at: Sequence[int], incidents: Sequence[Incident], chance: Random) -> list[int]:
+def _inside(at: Sequence[int], incidents: Sequence[Incident], chance: Chance) -> list[int]:
     found = []
     for incident in incidents:
         low, high = bisect_right(at, incident.start_ms - 1), bisect_right(at, incident.end_ms - 1)
@@ -206,7 +220,7 @@ def _inside(at: Sequence[int], incidents: Sequence[Incident], chance: Random) ->
     return found
 
 
-def _confirmed(scenario: Scenario, bad: Sequence[int], incidents: Sequence[Incident], chance: Random) -> list[int]:
+def _confirmed(scenario: Scenario, bad: Sequence[int], incidents: Sequence[Incident], chance: Chance) -> list[int]:
     """Failures whose two re-probes failed too. None are made while one was confirmed within the short window."""
     quiet_for = max(5 * MINUTE_MS, 3 * scenario.every_ms)
     found: list[int] = []

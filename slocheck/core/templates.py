@@ -20,6 +20,8 @@ def names(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if "{{" in value:
             yield from (match[1] for match in _NAME.finditer(value))
+    elif not value:
+        return
     elif isinstance(value, Mapping):
         for key, part in value.items():
             yield from names(key)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slocheck.core.alerting import BURN
+from slocheck.core.alerting import BURN, SPOKEN_FOR
 from slocheck.core.excerpt import one_line, printable
 from slocheck.core.model import Event
 from slocheck.core.reminders import REMIND
@@ -126,7 +126,8 @@ def _resolved(event: Event) -> tuple[str, list[str]]:
     since_ms, end_ms = data.get("since_ms", event.at_ms), data.get("end_ms", event.at_ms)
     upto = "up to " if data.get("unknown") else ""  # what we could not see was not bad for certain
     if data.get("reason"):
-        sentence = f"{data['reason']}, so nobody asks any more; it was bad since {at(since_ms, event.at_ms)}"
+        after = "which tells from here on" if data["reason"] == SPOKEN_FOR else "so nobody asks any more"
+        sentence = f"{data['reason']}, {after}; it was bad since {at(since_ms, event.at_ms)}"
     else:
         sentence = f"good since {at(end_ms, event.at_ms)}, was bad for {upto}{lasting(end_ms - since_ms)}"
     outcomes = f"{count(data.get('bad', 0), 'bad outcome')}" + (f", {data['unknown']} unknown" if data.get("unknown") else "")

@@ -16,16 +16,19 @@ from slocheck.core.alerting import BURN, ancestors, watched_checks
 from slocheck.core.burn_alerts import Observed
 from slocheck.core.burning import STALE_STEPS, Change, Reading, Spell, Watch, is_frozen, state, step
 from slocheck.core.evidence import command, falling_short, what
-from slocheck.core.model import Alert, AlertState, Check, Event, Outcome, Point, Role, Slo, Suite, Verdict
+from slocheck.core.model import Alert, AlertState, Check, Event, Outcome, Role, Slo, Suite, Verdict
 from slocheck.core.periods import Bounds
 from slocheck.core.policy import HOUR_MS, derive, slice_ms
 from slocheck.core.records import outcome_id
 from slocheck.core.sli import sli_verdict
 from slocheck.core.units import duration_text
-from slocheck.core.watched import HEARD_MS, Track, Watched, confirmations, track_outcomes, track_slices
+from slocheck.core.watched import HEARD_MS, Track, Watched, confirmations, track_instants, track_outcomes, track_slices
 from slocheck.figures import exclusions
 from slocheck.figures.ledger import Ledger
 from slocheck.store import Heard, Store
+
+LONGEST_MS = 72 * HOUR_MS
+"""The longest window of the derived policies."""
 
 _SHOWN = 5  # outcomes that an explanation names
 _LOOKED_AT = 200
@@ -50,11 +53,16 @@ def observe(suite: Suite, store: Store, alerts: Sequence[Alert], now_ms: int) ->
 
 
 def history(suite: Suite, store: Store, declared: Slo, *, start_ms: int, end_ms: int, is_counted: bool = False) -> Watch:
-    """The SLO's history from `start_ms` on, with what the longest window needs before it. `is_counted`: outcomes, whatever the method."""
+    """The SLO's history from `start_ms` on, with what the longest window needs before it.
+
+    `is_counted`: outcomes of every check by count, whatever the method, as the classic rules take them.
+    """
     checks = watched_checks(suite, declared)
+    if is_counted:
+        checks = [c for c in suite.checks if c.name in declared.checks and c.is_enabled]
     heard = store.heard(since_ms=end_ms, now_ms=end_ms)
     desk = _Desk(suite, store, declared, checks, [h for h in heard if any(h.check == c.name for c in checks)], is_counted=is_counted)
-    return desk.watch(start_ms - _longest_ms(declared, checks), end_ms)
+    return desk.watch(start_ms - max(_longest_ms(declared, checks), LONGEST_MS), end_ms)
 
 
 def _is_at_rest(alert: Alert) -> bool:
@@ -92,11 +100,12 @@ class _Desk:
     ) -> None:
         self.suite, self.store, self.slo, self.checks, self.heard = suite, store, declared, checks, heard
         self.slice_ms = 0 if is_counted else slice_ms(declared)
+        self.is_plain = declared.sli.name == "availability" and not declared.sli.part
         self.excluded = {check: owned.merged(ranges) for check, ranges in exclusions(suite, [c.name for c in checks]).items()}
 
     def is_quiet(self, reach_ms: int, now_ms: int) -> bool:
         """Whether no failure lies within the longest short window, and a pair of each check can decide: then none is true."""
-        if self.slo.sli.name == "availability" and not self.slo.sli.part:
+        if self.is_plain:
             return not any(h.failed for h in self.heard) and all(self._is_well_known(c, now_ms) for c in self.checks)
         watch = self.watch(now_ms - max(reach_ms, HOUR_MS), now_ms)  # only the outcomes know what this SLI calls bad
         begun = [(w, policy) for w, policy in watch.checks if w.births]
@@ -126,25 +135,26 @@ class _Desk:
         )
 
     def _track(self, check: Check, place: str, start_ms: int, end_ms: int) -> Track:
-        points = self.store.points(check.name, place, self.slo.sli, start_ms=start_ms, end_ms=end_ms)
-        while points and points[-1].at_ms > end_ms:
-            points.pop()
         excluded = self.excluded[check.name]
-        confirmed = self._confirmed(check, place, points)
+        if self.is_plain and not self.slice_ms:
+            at, bad = self.store.instants(check.name, place, start_ms=start_ms, end_ms=end_ms)
+            return track_instants(at, bad, excluded, self._confirmed(check, place, at, bad))
+        points = self.store.points(check.name, place, self.slo.sli, start_ms=start_ms, end_ms=end_ms)
+        points = [p for p in points if p.at_ms <= end_ms]
+        bad = [p.at_ms for p in points if p.verdict is Verdict.BAD]
+        confirmed = self._confirmed(check, place, [p.at_ms for p in points], bad)
         if self.slice_ms:
             return track_slices(points, self.slice_ms, self.slo.slice_target, excluded, confirmed)
         return track_outcomes(points, excluded, confirmed)
 
-    def _confirmed(self, check: Check, place: str, points: Sequence[Point]) -> Mapping[int, int]:
+    def _confirmed(self, check: Check, place: str, at: Sequence[int], bad: Sequence[int]) -> Mapping[int, int]:
         """The re-probes are only read where something failed."""
-        bad = [p.at_ms for p in points if p.verdict is Verdict.BAD]
         if not bad:
             return {}
         again = self.store.outcomes(
-            check=check.name, location=place, start_ms=bad[0], end_ms=points[-1].at_ms + check.every_ms, roles=(Role.CONFIRM,),
+            check=check.name, location=place, start_ms=bad[0], end_ms=at[-1] + check.every_ms, roles=(Role.CONFIRM,),
         )
-        probes = [(o.at_ms, o.verdict) for o in again]
-        return confirmations([p.at_ms for p in points], probes, max(1, check.confirm))
+        return confirmations(at, [(o.at_ms, o.verdict) for o in again], max(1, check.confirm))
 
 
 # --- what a message says -----------------------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ class Store(Protocol):
         after the range where they exist, so that owned time is exact at both edges."""
         ...
 
+    def instants(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[list[int], list[int]]:
+        """(the known scheduled outcomes, the bad ones) with start_ms < at <= end_ms: what `points` say of plain availability,
+        for a year in a fraction of the time."""
+        ...
+
     def birth_ms(self, check: str, location: str | None = None) -> int | None:
         """The instant of the first scheduled outcome ever."""
         ...

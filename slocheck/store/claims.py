@@ -52,6 +52,14 @@ def end(connection: sqlite3.Connection, done: Sequence[tuple[str, str, int]]) ->
         connection.executemany('DELETE FROM claim WHERE "check" = ? AND location = ? AND due <= ?', done)
 
 
+def renew(connection: sqlite3.Connection, owner: str, heard_ms: int) -> None:
+    """A run that still brings outcomes is alive: what else it claimed stays its own for another lease. Targets that hang
+    make a run far longer than any one probe."""
+    connection.execute(
+        "UPDATE claim SET until = ? + until - since, since = ? WHERE owner = ? AND since < ?", (heard_ms, heard_ms, owner, heard_ms),
+    )
+
+
 def last_due(db: Database, location: str) -> dict[str, int]:
     """{check: due instant of the newest scheduled outcome}."""
     found = db.rows('SELECT "check", max(last_due) FROM series WHERE location = ? AND last_due NOT NULL GROUP BY 1', (location,))

@@ -110,6 +110,17 @@ def _page_sql(wanted: Range) -> str:
     )
 
 
+_INSTANTS = "SELECT at, verdict FROM outcome WHERE series = ? AND at > ? AND at <= ? AND slot & 3 = 0 AND verdict <> 2 ORDER BY at"
+
+
+def instants(db: Database, some: Sequence[Series], start_ms: int, end_ms: int) -> tuple[list[int], list[int]]:
+    """See `Store.instants`."""
+    found: list[Row] = [row for one in some for row in db.rows(_INSTANTS, (one.id, start_ms, end_ms))]
+    if len(some) > 1:
+        found.sort()
+    return [at for at, _ in found], [at for at, verdict in found if verdict]
+
+
 _HEARD = """
 SELECT s."check", s.location, s.birth,
   (SELECT at FROM outcome WHERE series = s.id AND at <= ?1 AND slot & 3 = 0 AND verdict <> 2 ORDER BY at DESC LIMIT 1),

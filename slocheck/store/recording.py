@@ -54,7 +54,10 @@ class Series:
 def record(db: Database, outcomes: Sequence[Outcome]) -> int:
     """Our own outcomes: one transaction. Two runs within one millisecond are two outcomes, so the later gets the next tie."""
     with db.write() as connection:
-        return Batch(connection, is_ours=True).write(outcomes)
+        new = Batch(connection, is_ours=True).write(outcomes)
+        if outcomes:
+            claims.renew(connection, outcomes[-1].run, max(o.at_ms + o.took_us // 1000 for o in outcomes))
+        return new
 
 
 def merge(db: Database, outcomes: Iterable[Outcome]) -> int:

@@ -62,6 +62,9 @@ class SqliteStore:
     def points(self, check: str, location: str, sli: Sli, *, start_ms: int, end_ms: int) -> list[Point]:
         return reading.points(self._db, reading.series(self._db, check, location), sli, start_ms, end_ms)
 
+    def instants(self, check: str, location: str, *, start_ms: int, end_ms: int) -> tuple[list[int], list[int]]:
+        return reading.instants(self._db, reading.series(self._db, check, location), start_ms, end_ms)
+
     def birth_ms(self, check: str, location: str | None = None) -> int | None:
         births = [s.birth_ms for s in reading.series(self._db, check, location) if s.birth_ms is not None]
         return min(births, default=None)

@@ -137,3 +137,29 @@ def test_an_id_that_nothing_has_is_unknown_with_and_without_a_suite(explain, tmp
     assert explain(ulid)[0] == 2
     folder(tmp_path)
     assert explain(ulid)[0] == 2
+
+
+def test_an_episode_of_an_slo_is_explained_with_its_windows_also_when_it_is_over(tmp_path, monkeypatch, capsys):
+    from slocheck.core.model import Event
+    from slocheck.store.sqlite import open_store
+    from tests.cli.filled import SUITE, call, folder
+
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path, [], SUITE)
+    episode = "01KAPZ3T5N8Q2W4E6R8T0Y2V4J"
+    facts = {
+        "kind": "fire", "check": "home", "what": "GET / answers 503", "burn": "50/3", "gone_s": "22320",
+        "pair": {"long_ms": 3_600_000, "short_ms": 300_000, "burn": "72/5", "limit": "9/125", "severity": "page"},
+        "long": [5, 60], "short": [5, 5], "half": "30", "again": 2,
+    }
+    event = Event(
+        key="k", suite="shop", subject="availability", rule="burn", episode=episode, transition="firing", word="PAGE", on="page",
+        at_ms=1_795_341_000_000, data=facts,
+    )
+    store = open_store(str(tmp_path / ".slocheck" / "slocheck.db"))
+    store.commit([], [(event, ("team",))], now_ms=0)
+    store.close()
+    assert call("explain", episode) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "PAGE availability (shop): budget burning at 16.7x, gone in 6 h 12 min" in out
+    assert "last 1h: 5 bad of 60 = 8.33 %, a burn rate of 16.6x" in out

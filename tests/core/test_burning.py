@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -9,8 +10,8 @@ import pytest
 
 from slocheck.core.burning import LATCH_MS, Spell, Watch, is_frozen, read, state, step
 from slocheck.core.model import AlertRule, Method, Objective, Point, Slo, Verdict, Window
-from slocheck.core.policy import Pair, Policy, classic, derive
-from slocheck.core.watched import Watched, track_outcomes, track_slices
+from slocheck.core.policy import Pair, Policy, classic, derive, described, is_watched
+from slocheck.core.watched import Watched, confirmations, track_outcomes, track_slices
 
 MIN = 60_000
 HOUR = 60 * MIN
@@ -98,6 +99,48 @@ def test_rules_by_hand_pass_the_same_gates():
     assert derive(slo(alerts=()), MIN).pairs == ()
 
 
+def test_a_burn_rate_that_is_just_the_highest_possible_is_never_above():
+    rule = AlertRule(long=timedelta(hours=1), short=None, burn=Fraction(10), severity="page")
+    assert derive(slo("0.9", alerts=(rule,)), MIN).pairs == ()
+
+
+def test_a_short_window_written_by_hand_stays_as_it_is():
+    rule = AlertRule(long=timedelta(hours=1), short=timedelta(minutes=4), burn=Fraction(14), severity="page")
+    assert [p.label for p in derive(slo(alerts=(rule,)), 2 * MIN).pairs] == ["1h/4m"]
+
+
+def test_the_policy_is_described_with_what_was_left_out_and_why():
+    assert described(slo("0.999", days=7), 5 * MIN) == [
+        "page when 1h and 15m both burn above 3.36x (over 0.336 % bad)", "ticket when 6h and 30m both burn above 1.4x (over 0.14 % bad)",
+        "left out: 24h at 0.7x, because a burn rate of 0.7 spends less than the budget",
+        "left out: 3d at 0.23x, because a burn rate of 0.23 spends less than the budget",
+    ]
+    assert described(slo(alerts=()), MIN) == ["no pair of windows watches it"]
+    assert "its short window, 1h for probes every 20m, is no shorter than 1h" in described(slo(), 20 * MIN)[-1]
+    assert "the highest is 10" in described(slo("0.9"), MIN)[-1]
+
+
+@pytest.mark.parametrize(("every", "alerts", "expected"), [
+    (MIN, None, True), (15 * MIN, None, True), (8 * HOUR, None, False), (12 * HOUR, None, False), (MIN, (), False),
+    (12 * HOUR, (AlertRule(long=timedelta(days=3), short=None, burn=Fraction(1), severity="ticket"),), True),
+])
+def test_alerts_speak_for_a_check_whose_windows_hold_some_probes(every, alerts, expected):
+    assert is_watched(slo(alerts=alerts), every) is expected
+
+
+CONFIRMED = [  # letters: scheduled at 0, then re-probes 10 s apart; how many are asked for; when it was confirmed
+    ("bb", 2, 20_000), ("b", 2, None), ("bg", 2, None), ("bu", 2, None), ("b", 1, 10_000), ("bbg", 2, None), ("", 2, None),
+]
+
+
+@pytest.mark.parametrize(("again", "needed", "at"), CONFIRMED)
+def test_a_failure_is_confirmed_when_all_of_its_re_probes_failed(again, needed, at):
+    letters = {"g": G, "b": B, "u": U}
+    probes = [(ZERO + (n + 1) * 10_000, letters[c]) for n, c in enumerate(again)]
+    found = confirmations([ZERO - MIN, ZERO, ZERO + MIN], probes, needed)
+    assert found == ({} if at is None else {ZERO: ZERO + at})
+
+
 def test_the_classic_pairs_are_never_moved_nor_left_out():
     assert [(p.label, p.burn) for p in classic(slo("0.5", days=7)).pairs] == [
         ("1h/5m", Fraction("3.36")), ("6h/30m", Fraction("1.4")), ("24h/2h", Fraction("0.7")), ("3d/6h", Fraction(7, 30)),
@@ -120,6 +163,13 @@ def test_exactly_the_threshold_is_not_above_it():
     one = watched(bad=range(115, 121), confirmed=range(115, 121))
     assert answer(one, one_pair(burn="20"), 120) == "calm"
     assert answer(one, one_pair(burn="19.9999"), 120) == "true"
+
+
+def test_exactly_the_threshold_of_the_short_window_is_not_above_it():
+    # 1 of 5 bad is 20 %.
+    one = watched(bad=(*range(70, 90), 120), confirmed=(120,))
+    assert answer(one, one_pair(burn="20", target="0.99"), 120, seconds=20) == "calm"
+    assert answer(one, one_pair(burn="18", target="0.99"), 120, seconds=20) == "true"
 
 
 def test_both_windows_must_be_above():
@@ -229,6 +279,59 @@ def test_maintenance_holds_the_alert_and_its_clock():
     assert told[1][0] == 143 + 60
 
 
+def test_a_clock_that_was_set_back_does_not_hold_an_episode_open():
+    one = watched(bad=range(120, 130), confirmed=range(120, 130), minutes=400)
+    watch = Watch(checks=((one, one_pair()),))
+    spell, _ = step(Spell(), watch, ZERO + 129 * MIN)
+    ahead = replace(spell, seen_ms=spell.seen_ms + 10**9, last_true_ms=spell.last_true_ms + 10**9, last_page_ms=spell.last_page_ms + 10**9)
+    told = []
+    for minute in range(140, 160):
+        ahead, changes = step(ahead, watch, ZERO + minute * MIN)
+        told += [c.what for c in changes]
+    assert told == ["resolve"]
+
+
+def test_what_is_excluded_is_neither_counted_nor_expected_nor_missed():
+    hole = ((ZERO + 60 * MIN, ZERO + 110 * MIN),)
+    one = watched(bad=range(60, 110), excluded=hole)
+    t = ZERO + 115 * MIN
+    assert (one.pooled.bad(t, HOUR), one.pooled.n(t, HOUR), one.full(t, HOUR)) == (0, 10, 10 * MIN)
+    assert answer(one, one_pair(), 115) == "calm", "ten of ten are there: nothing is frozen"
+    assert one.silence_ms(ZERO + 109 * MIN) == 1 * MIN
+
+
+def test_maintenance_sends_no_notice_of_silence():
+    hole = ((ZERO + 100 * MIN, ZERO + 160 * MIN),)
+    one = watched(missing=range(100, 161), excluded=hole)
+    assert story(one, one_pair(), 60, 165) == []
+
+
+def test_a_check_in_maintenance_holds_its_rules_while_others_go_on():
+    hole = ((ZERO + 130 * MIN, ZERO + 160 * MIN),)
+    ill = watched(bad=range(120, 130), confirmed=range(120, 130), minutes=400, excluded=hole)
+    well = watched(check="orders", minutes=400)
+    told = stories(Watch(checks=((ill, one_pair()), (well, one_pair()))), 60, 300)
+    assert [(m, what) for m, what, _ in told] == [(124, "fire"), (169, "resolve")]
+
+
+def test_every_declared_location_counts_for_what_a_window_would_hold():
+    here = {"eu": track(bad=range(116, 121), confirmed=(120,))}
+    assert answer(watched(tracks=here), one_pair(), 120) == "true", "5 of 60"
+    both = watched(tracks={**here, "us": track()}, declared=("eu", "us"))
+    assert both.full(ZERO + 120 * MIN, HOUR) == 2 * HOUR
+    assert both.full_since_birth(ZERO + 30 * MIN, HOUR) == 60 * MIN
+
+
+def test_a_location_that_is_gone_for_a_week_is_expected_no_more():
+    old, new = track(minutes=10), track_outcomes([Point(at_ms=ZERO + 8 * 24 * HOUR + m * MIN, verdict=G, every_ms=MIN) for m in range(120)])
+    moved = Watched(
+        check="home", step_ms=MIN, every_ms=MIN, tracks={"old": old, "new": new}, births={"old": ZERO, "new": ZERO + 8 * 24 * HOUR},
+    )
+    t = ZERO + 8 * 24 * HOUR + 119 * MIN
+    assert list(moved.places(t)) == ["new"]
+    assert not is_frozen(moved, one_pair().pairs[0], t)
+
+
 def places(**bad):
     return {place: track(bad=minutes, confirmed=minutes) for place, minutes in bad.items()}
 
@@ -260,7 +363,7 @@ def test_the_message_can_name_the_culprit():
 ])
 def test_the_state_is_said_in_one_word(one, expected):
     watch = Watch(checks=((one, one_pair()),))
-    spell, changes = step(Spell(stale={"home": ZERO}), watch, ZERO + 120 * MIN)
+    spell, _changes = step(Spell(stale={"home": ZERO}), watch, ZERO + 120 * MIN)
     assert state(spell, watch, ZERO + 120 * MIN) == expected
 
 

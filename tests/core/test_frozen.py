@@ -7,7 +7,7 @@ import inspect
 import pickle
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
@@ -153,6 +153,22 @@ def test_the_fields_are_those_of_a_frozen_dataclass(made):
     assert is_dataclass(made[1])
     assert [f.name for f in fields(made[1])] == ["name", "secret", "data", "size", "note", "twice"]
     assert all(f.kw_only for f in fields(made[1]))
+    assert {f.name: f.type for f in fields(made[1])} == {
+        "name": "str", "secret": "str", "data": "Mapping[str, Any]", "size": "int", "note": "Any", "twice": "int",
+    }
+    assert get_type_hints(made[1])["data"] == Mapping[str, Any]
+
+
+@pytest.mark.parametrize("record", [frozen, standard], ids=["frozen", "dataclass"])
+def test_what_belongs_to_the_class_is_no_field(record):
+    @record
+    class Counted:
+        """With a constant."""
+
+        most: ClassVar[int] = 3
+        x: int = 1
+
+    assert ([f.name for f in fields(Counted)], Counted.most, Counted(x=2).most) == (["x"], 3, 3)
 
 
 def test_it_takes_the_same_parameters():

@@ -231,6 +231,47 @@ outcomes_of_days = st.lists(
 steady = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+class Hearing(Opened):
+    def test_instants_are_what_points_say_of_plain_availability(self, store):
+        chance = random.Random(4)
+        some = [outcome(NOON + n * MINUTE, chance.choice((GOOD, GOOD, BAD, UNKNOWN)), suite=("shop", "renamed")[n > 60]) for n in range(120)]
+        store.merge([*some, outcome(NOON + 30, BAD, role=Role.CONFIRM), outcome(NOON + 40, BAD, role=Role.MANUAL)])
+        known, bad = store.instants("home", "local", start_ms=NOON, end_ms=NOON + 100 * MINUTE)
+        points = [
+            p for p in store.points("home", "local", AVAILABILITY, start_ms=NOON, end_ms=NOON + 100 * MINUTE)
+            if NOON < p.at_ms <= NOON + 100 * MINUTE
+        ]
+        assert known == [p.at_ms for p in points if p.verdict is not UNKNOWN]
+        assert bad == [p.at_ms for p in points if p.verdict is BAD]
+
+    def test_one_question_tells_of_every_check_when_it_was_heard_and_whether_it_failed(self, store):
+        store.merge([outcome(NOON + n * MINUTE) for n in range(180)])
+        store.merge([
+            outcome(NOON + 200 * MINUTE, BAD), outcome(NOON + 201 * MINUTE, UNKNOWN), outcome(NOON + 202 * MINUTE, BAD, role=Role.MANUAL),
+            outcome(NOON + 190 * MINUTE, BAD, location="eu"), outcome(NOON + 203 * MINUTE, UNKNOWN, check="orders"),
+            outcome(NOON + 300 * MINUTE),  # yet to come
+        ])
+        now_ms = NOON + 205 * MINUTE
+        found = {(h.check, h.location): h for h in store.heard(since_ms=now_ms - HOUR, now_ms=now_ms)}
+        assert sorted(found) == [("home", "eu"), ("home", "local"), ("orders", "local")]
+        local = found["home", "local"]
+        assert (local.birth_ms, local.known_ms, local.failed) == (NOON, NOON + 200 * MINUTE, 1)
+        assert local.recent == 35, "34 good ones of the last hour and the bad one"
+        assert (found["home", "eu"].recent, found["home", "eu"].failed) == (1, 1)
+        assert (found["orders", "local"].known_ms, found["orders", "local"].recent) == (None, 0)
+
+    def test_what_failed_before_the_hour_asked_about_is_not_counted(self, store):
+        store.merge([outcome(NOON + n * MINUTE, BAD if n < 30 else GOOD) for n in range(180)])
+        now_ms = NOON + 180 * MINUTE
+        assert [h.failed for h in store.heard(since_ms=NOON + 90 * MINUTE, now_ms=now_ms)] == [0]
+        assert [h.failed for h in store.heard(since_ms=NOON + 59 * MINUTE, now_ms=now_ms)] == [30]
+
+    def test_a_suite_that_was_renamed_is_heard_as_one(self, store):
+        store.merge([outcome(NOON), outcome(NOON + MINUTE, BAD, suite="renamed")])
+        (one,) = store.heard(since_ms=NOON, now_ms=NOON + MINUTE)
+        assert (one.birth_ms, one.known_ms, one.recent, one.failed) == (NOON, NOON + MINUTE, 2, 1)
+
+
 class Figures(Opened):
     numbers = itertools.count()
 
@@ -371,6 +412,16 @@ class Claims(Opened):
         assert not self.take(store, owner="c", now=NOON + 1_006)
         store.release("b")
         assert self.take(store, owner="c", now=NOON + 1_006)
+
+    def test_a_run_that_still_brings_outcomes_keeps_the_rest_of_its_claims(self, store):
+        """Forty checks of a target that hangs take one run many times as long as its lease."""
+        self.take(store, {"home": NOON, "cart": NOON, "api": NOON}, lease=70_000)
+        store.record([outcome(check="home", at_ms=NOON + 40_000, due_ms=NOON, took_us=20_000_000, run="a")])  # heard of at +60 s
+        assert not self.take(store, {"cart": NOON}, owner="b", now=NOON + 129_000)
+        store.record([outcome(check="cart", at_ms=NOON + 120_000, due_ms=NOON, role=Role.CONFIRM, run="a")])  # not the claimed one
+        assert not self.take(store, {"cart": NOON, "api": NOON}, owner="b", now=NOON + 189_000)
+        store.record([outcome(check="else", at_ms=NOON + 180_000, due_ms=NOON, run="c")])  # another run's life is not its own
+        assert len(self.take(store, {"cart": NOON, "api": NOON}, owner="b", now=NOON + 191_000)) == 2
 
     def test_an_outcome_of_an_earlier_instant_or_another_role_ends_no_claim(self, store):
         self.take(store)
@@ -630,7 +681,7 @@ class Maintained(Opened):
         assert store.add_maintenance(self.FIRST, now_ms=NOON)
 
 
-class Everything(Outcomes, Merging, Points, Figures, KeptHours, Claims, Messages, Maintained, Care):
+class Everything(Hearing, Outcomes, Merging, Points, Figures, KeptHours, Claims, Messages, Maintained, Care):
     """The whole suite."""
 
 

@@ -62,7 +62,6 @@ class World:
         suite = pipeline.figures.excluding(self.suite, self.store)
         alerts, events = pipeline.decide(suite, self.store, outcomes, Selection(), now_ms)
         self.store.commit(alerts, route(events, suite.destinations), now_ms=now_ms)
-        events = [e for e in events if e.rule == "burn"]  # SWITCH
         self.events += events
         self.heard += [(self.minute, e.word, e.subject) for e in events]
         self.minute += 1
@@ -82,6 +81,12 @@ class World:
     def play(self, minutes, **texts):
         for _ in range(minutes):
             self.run(**texts)
+
+    def past(self, minutes, **texts):
+        """As many minutes that nobody evaluated: quick, where nothing happens."""
+        for _ in range(minutes):
+            self.store.record([o for name, text in texts.items() for o in self.outcomes(name, text)])
+            self.minute += 1
 
     def alert(self, name="availability"):
         return next(a for a in self.store.alerts() if (a.subject, a.rule) == (name, "burn"))
@@ -107,10 +112,13 @@ def world(tmp_path):
 
 def test_an_outage_pages_recovers_goes_down_to_a_ticket_and_resolves(world):
     it = world()
-    it.play(200, catalogue="g")
+    it.past(200, catalogue="g")
     it.run(catalogue="bbb")
     it.play(29, catalogue="b")
-    it.play(500, catalogue="g")
+    it.play(60, catalogue="g")
+    for _ in range(40):
+        it.past(10, catalogue="g")
+        it.run(catalogue="g")
     assert [said for _, said, _ in it.heard] == ["PAGE", "WARN", "TICKET", "RESOLVED"]
     minutes = [minute - 200 for minute, _, _ in it.heard]
     assert minutes[:3] == [4, 39, 67], "five of sixty; ten good minutes; 37 minutes until a 6h/30m pair is calm for ten"
@@ -162,12 +170,12 @@ def test_a_burst_that_was_cut_short_confirms_nothing(world):
 def test_silence_is_told_once_and_its_end_once(world):
     slos = (slo(), slo("speed", sli=Sli(name="latency", threshold=timedelta(milliseconds=300))))
     it = world(slos=slos, destinations=(Destination(name="team", url="json://127.0.0.1:9/"),))
-    it.play(90, catalogue="g")
+    it.past(90, catalogue="g")
     it.play(60, catalogue="u")
     assert {e.key for e in it.events} == {it.events[0].key}, "two SLOs, one silence"
     assert it.said(0).splitlines()[:2] == [
-        "STALE availability (shop-api): no probe of catalogue from local could be made for 3 min 30 s (every 60 s); alerts are frozen;"
-        " nothing is known about the target",
+        ("STALE availability (shop-api): no probe of catalogue from local could be made for 3 min 30 s (every 60 s); alerts are frozen;"
+        " nothing is known about the target"),
         "why: no way from here to 192.0.2.1",
     ]
     assert it.alert().state is AlertState.FROZEN
@@ -184,14 +192,14 @@ def test_a_check_that_nobody_runs_is_told_as_what_it_is(world):
     it.play(30, catalogue="g", orders="g")
     it.play(6, orders="g")
     assert titles(it) == [
-        "STALE availability (shop-api): no probe of catalogue from local for 3 min 30 s (every 60 s); alerts are frozen;"
-        " nothing is known about the target",
+        ("STALE availability (shop-api): no probe of catalogue from local for 3 min 30 s (every 60 s); alerts are frozen;"
+        " nothing is known about the target"),
     ]
 
 
 def test_a_machine_that_slept_wakes_up_in_silence(world):
     it = world()
-    it.play(90, catalogue="g")
+    it.past(90, catalogue="g")
     it.minute += 480
     it.play(5, catalogue="g")
     assert it.heard == []
@@ -201,7 +209,7 @@ def test_a_machine_that_slept_wakes_up_in_silence(world):
 
 def test_a_silent_alert_neither_fires_nor_resolves(world):
     it = world()
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(20, catalogue="b")
     it.play(120, catalogue="u")
     assert [said for _, said, _ in it.heard] == ["PAGE", "STALE"]
@@ -210,7 +218,7 @@ def test_a_silent_alert_neither_fires_nor_resolves(world):
 
 def test_maintenance_holds_the_alert_and_sends_no_notice(world):
     it = world(maintenance=(Maintenance(checks=("*",), start_ms=START + 130 * MINUTE, end_ms=START + 190 * MINUTE, reason="upgrade"),))
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(10, catalogue="b")
     it.play(20, catalogue="g")
     before = list(it.heard)
@@ -222,10 +230,11 @@ def test_maintenance_holds_the_alert_and_sends_no_notice(world):
 
 def test_a_ticket_becomes_a_page_and_a_second_page_is_never_swallowed(world):
     it = world(slos=(slo(target="99.9"),))
-    it.play(800, catalogue="g")
+    it.past(800, catalogue="g")
     for _ in range(5):
         it.run(catalogue="bg")
-        it.play(119, catalogue="g")
+        it.past(54, catalogue="g")
+        it.run(catalogue="g")
     words = [said for _, said, _ in it.heard]
     assert words[0] == "TICKET"
     it.run(catalogue="bbb")
@@ -241,7 +250,7 @@ def test_a_ticket_becomes_a_page_and_a_second_page_is_never_swallowed(world):
 
 def test_two_runs_that_overlap_tell_it_once(world):
     it = world(destinations=(Destination(name="team", url="json://127.0.0.1:9/"),))
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(4, catalogue="b")
     it.store.record([o := next(iter(it.outcomes("catalogue", "b")))])
     held, now_ms = it.store.alerts(), o.at_ms + 5000
@@ -253,7 +262,7 @@ def test_two_runs_that_overlap_tell_it_once(world):
 
 def test_the_message_names_the_check_that_burns(world):
     it = world(check(), check("orders", depends_on=("catalogue",)), check("search"), slos=(slo(checks=("orders", "search", "catalogue")),))
-    it.play(100, catalogue="g", orders="g", search="g")
+    it.past(100, catalogue="g", orders="g", search="g")
     it.play(5, catalogue="b", orders="b", search="g")
     assert it.said().splitlines()[1].startswith("catalogue: GET /videos answers 503"), "what the other depends on"
     assert "bad with it: orders (GET /videos answers 503, expected 200)" in it.said()
@@ -261,7 +270,7 @@ def test_the_message_names_the_check_that_burns(world):
 
 def test_an_slo_whose_culprit_depends_on_a_burning_check_is_folded_into_that_episode(world):
     it = world(check(), check("orders", depends_on=("catalogue",)), slos=(slo("buying", checks=("orders",)), slo()))
-    it.play(100, catalogue="g", orders="g")
+    it.past(100, catalogue="g", orders="g")
     it.play(10, catalogue="b", orders="b")
     assert [(said, subject) for _, said, subject in it.heard] == [("PAGE", "availability")]
     assert it.alert("buying").data["roof"] == "availability"
@@ -273,7 +282,7 @@ def test_an_slo_whose_culprit_depends_on_a_burning_check_is_folded_into_that_epi
 
 def test_a_page_needs_two_locations_that_agree_and_a_ticket_none(world):
     it = world(locations=("eu", "us"), slos=(slo(target="99"),))
-    it.play(100, **{"catalogue@eu": "g", "catalogue@us": "g"})
+    it.past(100, **{"catalogue@eu": "g", "catalogue@us": "g"})
     it.play(40, **{"catalogue@eu": "b", "catalogue@us": "g"})
     assert "PAGE" not in [said for _, said, _ in it.heard]
     it.play(10, **{"catalogue@eu": "b", "catalogue@us": "b"})
@@ -283,7 +292,7 @@ def test_a_page_needs_two_locations_that_agree_and_a_ticket_none(world):
 
 def test_the_only_location_with_data_is_enough_and_the_message_says_so(world):
     it = world(locations=("eu", "us"))
-    it.play(100, **{"catalogue@eu": "g", "catalogue@us": "g"})
+    it.past(100, **{"catalogue@eu": "g", "catalogue@us": "g"})
     it.play(10, **{"catalogue@eu": "b"})
     assert [said for _, said, _ in it.heard] == ["PAGE"]
     assert "from eu, the only location with data" in it.said()
@@ -291,7 +300,7 @@ def test_the_only_location_with_data_is_enough_and_the_message_says_so(world):
 
 def test_what_is_too_slow_burns_a_latency_budget(world):
     it = world(slos=(slo("speed", sli=Sli(name="latency", threshold=timedelta(milliseconds=300))),))
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(5, catalogue="g/512000")
     assert [said for _, said, _ in it.heard] == ["PAGE"]
     assert "catalogue: took 512 ms, allowed 300 ms; bad since 07:40 UTC" in it.said()
@@ -300,7 +309,7 @@ def test_what_is_too_slow_burns_a_latency_budget(world):
 
 def test_slices_are_counted_where_the_objective_counts_slices(world):
     it = world(slos=(slo(method=Method.TIMESLICES, slice=timedelta(minutes=5)),))
-    it.play(120, catalogue="g")
+    it.past(120, catalogue="g")
     it.play(20, catalogue="b")
     assert it.heard[0][1] == "PAGE"
     assert "last 1h: 3 of 14 bad" in it.said(0) or "of 12 bad" in it.said(0)
@@ -312,7 +321,7 @@ def test_who_asked_for_it_is_reminded_of_an_episode_that_goes_on(world):
     eager = Destination(name="eager", url="json://127.0.0.1:9/", remind=timedelta(minutes=1))
     calm = Destination(name="calm", url="json://127.0.0.1:9/")
     it = world(destinations=(eager, calm))
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(21, catalogue="b")
     told = [(m.destination, word(m.event).title.partition(": ")[2].partition(";")[0]) for m in it.store.messages()]
     assert [d for d, _ in told] == ["eager", "calm", "eager", "eager", "eager"], "never more often than every five minutes"
@@ -322,18 +331,40 @@ def test_who_asked_for_it_is_reminded_of_an_episode_that_goes_on(world):
 @pytest.mark.parametrize("change", [{"slos": ()}, {"slos": (slo(alerts=()),)}])
 def test_an_slo_without_alerts_any_more_ends_its_episode_once(world, change):
     it = world()
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(6, catalogue="b")
     it.suite = replace(it.suite, **change)
     it.play(3, catalogue="b")
-    assert titles(it)[1:] == ["RESOLVED availability (shop-api): has no alerts any more, so nobody watches it any more"]
+    assert titles(it)[1:] == [
+        "RESOLVED availability (shop-api): has no alerts any more, so nobody watches it any more",
+        "TICKET catalogue (shop-api): GET /videos answers 503, expected 200; bad since 07:46 UTC, 2 outcomes in a row",
+    ], "the check alerts by itself now"
     assert it.alert().state is AlertState.INACTIVE
+
+
+def test_a_check_that_an_slo_speaks_for_does_not_alert_by_itself(world):
+    rare = check("certificate", minutes=720)
+    it = world(check(), check("orders"), rare, slos=(slo(checks=("catalogue", "certificate")),))
+    it.past(100, catalogue="g", orders="g", certificate="g")
+    it.run(catalogue="bbb", orders="bbb", certificate="bbb")
+    assert [(said, subject) for _, said, subject in it.heard] == [("TICKET", "orders"), ("TICKET", "certificate")], "no SLO, or too rare for one"
+
+
+def test_a_failure_that_is_open_when_an_slo_begins_to_speak_for_its_check_is_ended(world):
+    it = world(slos=(slo(alerts=()),))
+    it.play(3, catalogue="g")
+    it.run(catalogue="bbb")
+    it.suite = replace(it.suite, slos=(slo(),))
+    it.run(catalogue="b")
+    assert titles(it)[1:] == [
+        "RESOLVED catalogue (shop-api): is watched by its SLO now, which tells from here on; it was bad since 06:03 UTC",
+    ]
 
 
 def test_a_clock_that_was_set_back_does_not_hold_an_episode_open_for_ever(world):
     rule = AlertRule(long=timedelta(hours=1), short=None, burn=Fraction("14.4"), severity="page")
     it = world(slos=(slo(alerts=(rule,)),))
-    it.play(100, catalogue="g")
+    it.past(100, catalogue="g")
     it.play(6, catalogue="b")
     held = it.alert()
     far = {**held.data, "seen_ms": held.data["seen_ms"] + 10**9, "last_true_ms": held.data["last_true_ms"] + 10**9}
@@ -344,7 +375,7 @@ def test_a_clock_that_was_set_back_does_not_hold_an_episode_open_for_ever(world)
 
 def test_a_quiet_minute_asks_the_store_one_question_however_many_slos_there_are(world):
     it = world(check(), check("orders"), slos=(slo(), slo("all", checks=("catalogue", "orders")), slo("strict", target="99.9")))
-    it.play(200, catalogue="g", orders="g")
+    it.past(200, catalogue="g", orders="g")
     asked: list[str] = []
     it.store._db.connection.set_trace_callback(asked.append)
     now_ms = START + it.minute * MINUTE
@@ -357,3 +388,29 @@ def test_a_quiet_minute_asks_the_store_one_question_however_many_slos_there_are(
     watch.alerted(it.suite, it.store, [], now_ms + MINUTE)
     it.store._db.connection.set_trace_callback(None)
     assert len(asked) > 1, "and reads what the windows hold when something failed"
+
+
+def test_each_destination_hears_what_it_asked_for_and_of_an_end_only_if_of_its_beginning(world):
+    names = {"pager": ("page", "resolve"), "desk": ("ticket", "resolve"), "log": ("warn", "resolve"), "loud": ("page",)}
+    it = world(destinations=tuple(Destination(name=n, url="json://127.0.0.1:9/", on=on) for n, on in names.items()))
+    it.past(100, catalogue="g")
+    it.play(12, catalogue="b")
+    it.play(70, catalogue="g")
+    for _ in range(40):
+        it.past(10, catalogue="g")
+        it.run(catalogue="g")
+    heard = {n: [m.event.word for m in it.store.messages() if m.destination == n] for n in names}
+    assert heard["pager"] == ["PAGE", "WARN", "TICKET", "RESOLVED"], "recovering and down to ticket are for those who got the page"
+    assert heard["desk"] == ["TICKET", "RESOLVED"]
+    assert heard["loud"] == ["PAGE", "WARN", "TICKET"]
+    assert heard["log"] == [], "no warning, so no end of one"
+
+
+def test_what_is_asked_by_hand_evaluates_no_slo(world):
+    it = world()
+    it.past(100, catalogue="g")
+    it.minute += 600
+    by_hand = [replace(o, role=Role.MANUAL) for o in it.outcomes("catalogue", "g")]
+    now_ms = START + it.minute * MINUTE
+    assert pipeline.decide(it.suite, it.store, by_hand, Selection(names=("catalogue",)), now_ms) == ([], [])
+    assert [e.word for e in pipeline.decide(it.suite, it.store, by_hand, Selection(), now_ms)[1]] == ["STALE"]
