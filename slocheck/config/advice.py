@@ -13,12 +13,11 @@ from slocheck.config.draft import Draft, Entry, told_at
 from slocheck.config.problems import Complaint
 from slocheck.core import plan
 from slocheck.core.model import Check, Objective, Slo
-from slocheck.core.policy import PAGE, derive, window_text
+from slocheck.core.policy import PAGE, derive, is_watched, window_text
 from slocheck.core.redact import SHORTEST
 from slocheck.core.units import duration_text
 
 _DEAR = Fraction(1, 10)
-_FEW = 10  # probes in the long window of an alert; fewer cannot tell a burn from an accident
 
 
 def advise(draft: Draft) -> None:
@@ -86,7 +85,7 @@ def _unconfirmed(slo: Slo, objective: Objective, checks: Sequence[Check], probes
 def _alertable(slo: Slo, check: Check) -> Iterator[tuple[str, str]]:
     """(field of the check, warning) about the SLO's alerts on this check."""
     pairs = derive(slo, check.every_ms).pairs
-    if slo.alerts is None and not any(pair.long_ms // check.every_ms >= _FEW for pair in pairs):
+    if slo.alerts is None and not is_watched(slo, check.every_ms):
         yield "every", f"{duration_text(check.every)} is too rare for burn-rate alerts; leave the check out of SLOs and it alerts by itself"
     if check.confirm == 0 and any(p.severity == PAGE and p.limit * Fraction(p.long_ms, check.every_ms) < 1 for p in pairs):
         yield "confirm", "0: one failure exceeds both page windows and nothing re-asks"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slocheck.core.model import AlertState, CheckFigures, Figures, Incident, SloStatus, Verdict
+from slocheck.core.model import AlertState, CheckFigures, Figures, Incident, Slo, SloStatus, Verdict
+from slocheck.core.policy import described, is_watched
 from slocheck.core.units import rfc3339
 from slocheck.core.wording import at, count, lasting
 from slocheck.report import numbers
@@ -241,12 +242,29 @@ def _in_full(status: SloStatus, figures: Figures, width: int, paint: Ink) -> Blo
     lines = [paint(head, status.status)]
     for title, text in _facts(status):
         lines += indented(text, width, first=f"  {title:<11} ") if text else []
+    for number, line in enumerate(_watched_by(status.slo, figures)):
+        lines += indented(line, width, first=f"  {'' if number else 'alerts':<11} ")
     days = figures.days.get(status.name, ())
     if days:
         drawn = strip(days, status.objective.target, max(10, min(90, width - 16)))
         lines += [f"  {'last days':<11} {drawn}", paint(f"  {'':<11} {DAYS_LEGEND}", "dim")]
     points = figures.burndown.get(status.name, ())
     return [*lines, "", *burndown(points, width=width, paint=paint)] if points else lines
+
+
+def _watched_by(slo: Slo, figures: Figures) -> list[str]:
+    """The pairs of windows that watch it, and those that cannot and why, for each interval that its checks have."""
+    rates: dict[int, list[str]] = {}
+    for check in figures.suite.checks:
+        if check.name in slo.checks:
+            rates.setdefault(check.every_ms, []).append(check.name)
+    lines = []
+    for every_ms, names in sorted(rates.items()):
+        told = described(slo, every_ms)
+        if not is_watched(slo, every_ms):
+            told.append("so a failure of the check is told by itself")
+        lines += [f"{numbers.listed(names, 4)}:", *told] if len(rates) > 1 else told
+    return lines
 
 
 def _facts(status: SloStatus) -> list[tuple[str, str]]:

@@ -56,3 +56,11 @@ def test_a_suite_without_objectives_says_so(tmp_path, monkeypatch, capsys):
     folder(tmp_path, [], 'checks:\n  - {name: home, kind: endpoint, url: "http://127.0.0.1:9/"}\n')
     assert call("slo") == 0
     assert capsys.readouterr().out == "the suite declares no objective\n"
+
+
+def test_it_says_which_windows_watch_it_and_which_cannot(slo):
+    lines = slo("availability")[1].splitlines()
+    told = [line[14:] for line in lines[next(n for n, line in enumerate(lines) if line.startswith("  alerts")) :]]
+    assert told[0] == "no pair of windows watches it"
+    assert told[1].startswith("left out: 1h at 0.48x, because ")
+    assert "so a failure of the check is told by itself" in told
