@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/cold_start.py
 
-User and system time of the whole child tree (getrusage), 5 interleaved rounds, median of the per-round ratios. Byte code
+User and system time of the whole child tree (getrusage), 7 interleaved rounds, median of the per-round ratios. Byte code
 is written first. The installed command is measured, not `-m`.
 """
 

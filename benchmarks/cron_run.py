@@ -29,7 +29,8 @@ def suite(folder: str, plain: str, tls: str, ca: str, n_plain: int, n_tls: int) 
     lines = ["defaults: {every: 60s, timeout: 5s, confirm: 0}", "checks:"]
     lines += [f"  - {{name: p{n}, kind: endpoint, url: '{plain}/', expect: {{status: 200}}}}" for n in range(n_plain)]
     lines += [f"  - {{name: t{n}, kind: endpoint, url: '{tls}/', ca_file: '{ca}', expect: {{status: 200}}}}" for n in range(n_tls)]
-    path = Path(folder, f"checks-{n_plain}-{n_tls}.yaml")
+    path = Path(folder, f"{n_plain}-{n_tls}", "checks.yaml")  # a folder has one store, and one suite in its cache
+    path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return str(path)
 

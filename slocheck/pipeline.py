@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from random import Random
@@ -23,6 +23,7 @@ from slocheck.checks import Past
 from slocheck.checks import load as load_kind
 from slocheck.core import alerting, schedule
 from slocheck.core.errors import CannotWorkError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import (
     PHASE_NAMES,
     Alert,
@@ -37,6 +38,7 @@ from slocheck.core.model import (
     Verdict,
 )
 from slocheck.core.redact import Redactor
+from slocheck.core.warn_alerts import Manner
 from slocheck.figures import watch
 from slocheck.runner import Bench, Ending, Job
 from slocheck.store import Store
@@ -47,7 +49,7 @@ FLUSH_AFTER_S = 0.2
 """Outcomes are written a few at a time: when this many wait, or the oldest has waited this long. A kill loses no more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Selection:
     """Which checks a run takes. `is_due_only`: those whose `every` has passed. Named checks are asked by hand."""
 
@@ -64,7 +66,7 @@ class Selection:
         return Role.MANUAL if self.names and not self.is_due_only else Role.SCHEDULED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hooks:
     """Where a caller may look on: at each outcome as it ends, each re-probe, each delivery."""
 
@@ -73,7 +75,7 @@ class Hooks:
     on_delivery: Callable[[Delivery], None] = lambda _delivery: None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Means:
     """Time, chance and limits of a run, replaced by tests and the demo."""
 
@@ -217,7 +219,7 @@ def decide(
     What was asked by hand counts for no SLO, so after it none is evaluated: on a desk nobody else probes, all would be stale.
     """
     held = store.alerts()
-    alerts, events = alerting.transitions(suite, held, outcomes, now_ms, refusing=refusing(suite))
+    alerts, events = alerting.transitions(suite, held, outcomes, now_ms, refusing=refusing(suite), manners=manners(suite))
     if selection.role is Role.MANUAL:
         return alerts, events
     book = {(a.subject, a.rule): a for a in (*held, *alerts)}
@@ -229,6 +231,12 @@ def refusing(suite: Suite) -> frozenset[str]:
     """Names of the checks whose kind must not be asked again after a failure."""
     kinds = {kind for kind in {c.kind for c in suite.checks} if not load_kind(kind).confirms}
     return frozenset(c.name for c in suite.checks if c.kind in kinds)
+
+
+def manners(suite: Suite) -> dict[str, Manner]:
+    """How the warnings of each kind are told."""
+    kinds = {kind: load_kind(kind) for kind in {c.kind for c in suite.checks}}
+    return {kind: Manner(findings=known.findings, about=known.about) for kind, known in kinds.items()}
 
 
 def route(events: Iterable[Event], destinations: Sequence[Destination]) -> list[tuple[Event, tuple[str, ...]]]:

@@ -45,7 +45,7 @@ def serving() -> Iterator[Target]:
             with contextlib.suppress(OSError):
                 self.wfile.write(b"" if self.command == "HEAD" else body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer  # noqa: N815 - names of http.server
 
         def log_message(self, *_args: Any) -> None:
             pass

@@ -406,6 +406,21 @@ def test_percentiles_are_exact_and_failures_rank_above_them():
     assert found == Percentiles(p50=50_000, p90=90_000, p95=95_000, p99=math.inf, max=math.inf, n=100, bound=0.0)
 
 
+@pytest.mark.parametrize("exact_up_to", [10_000, 10], ids=["exact", "from sketches"])
+def test_an_outage_that_answers_at_once_makes_no_percentile_better(monkeypatch, exact_up_to):
+    """30 of 100 are 500s after one millisecond: the slowest 30 %, whatever the wire says. What was only slow keeps its time."""
+    monkeypatch.setattr(figures, "EXACT_UP_TO", exact_up_to)
+    slow = Finding(id="http.slow", severity=Severity.FAIL, message="latency: expected within 300 ms, got 400 ms")
+    some = [
+        *(outcome(NOW - i * MINUTE) for i in range(60)),
+        *(outcome(NOW - i * MINUTE, "b", latency_us=400_000, findings=(slow,)) for i in range(60, 70)),
+        *(outcome(NOW - i * MINUTE, "b", latency_us=1_000) for i in range(70, 100)),
+    ]
+    found = figures.collect(suite_of(slo_of()), stored(*some), NOW).checks[0].latency
+    assert (found.p50, found.n) == (pytest.approx(40_000, rel=0.01), 100)
+    assert found.p90 == found.p95 == math.inf
+
+
 def test_a_percentile_needs_values_enough_to_carry_it():
     found = figures.collect(suite_of(slo_of()), stored(*row("g" * 19, NOW)), NOW).checks[0].latency
     assert (found.p50, found.p90, found.p95, found.p99, found.max, found.n) == (40_000, 40_000, None, None, 40_000, 19)

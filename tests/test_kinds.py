@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from pathlib import Path
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 

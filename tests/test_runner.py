@@ -220,7 +220,7 @@ def test_a_signal_keeps_what_is_done_and_marks_what_was_under_way(monkeypatch, n
         if not timers:
             timers.append(threading.Timer(0.01, os.kill, (os.getpid(), number)))
             timers[0].start()
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
     use(monkeypatch, probe)
     many = [check("done", options="quick"), check("open"), *(check(f"w{n}") for n in range(runner.IN_FLIGHT))]
@@ -260,3 +260,61 @@ def test_a_thousand_checks_are_never_more_than_the_cap_at_once(monkeypatch):
     outcomes, _ = go(jobs(*(check(f"c{n}") for n in range(1000))))
     assert len(outcomes) == 1000
     assert most <= runner.IN_FLIGHT
+
+
+# --- targets that hang, and our own queues ----------------------------------------------------------------------------
+
+
+@dataclass
+class Aimed:
+    url: str = ""
+    host: str = ""
+    steps: tuple = ()
+
+
+@dataclass
+class Step:
+    address: str
+
+
+def test_a_check_of_a_healthy_target_does_not_wait_behind_a_hundred_of_one_that_hangs(monkeypatch):
+    """The hanging ones fill every place until the healthy ones, declared last, have been asked."""
+    healthy = asyncio.Event()
+
+    async def probe(options, _world):
+        if options.url.startswith("http://ok"):
+            healthy.set()
+        else:
+            await healthy.wait()
+        return Judgement()
+
+    use(monkeypatch, probe)
+    hanging = [check(f"h{i}", options=Aimed(url=f"http://hangs/{i}")) for i in range(2 * runner.IN_FLIGHT)]
+    outcomes, ending = go(jobs(*hanging, check("ok", options=Aimed(url="http://ok/"))), deadline=timedelta(seconds=20))
+    assert len(outcomes) == 2 * runner.IN_FLIGHT + 1
+    assert {o.verdict for o in outcomes} == {Verdict.GOOD}
+    assert not ending.interrupted
+
+
+def test_targets_take_turns_and_each_keeps_its_order():
+    a, b = Aimed(url="http://A/1"), Aimed(steps=(Step("http://b/{{ x }}"), Step("http://a/")))
+    c, odd = Aimed(host="c"), object()
+    made = [check(f"{n}{i}", options=options) for n, options in (("a", a), ("b", b), ("c", c), ("o", odd)) for i in range(2)]
+    assert [job.check.name for job in crew.in_turn(jobs(*made))] == ["a0", "b0", "c0", "o0", "a1", "b1", "c1", "o1"]
+
+
+class Queueing(FakeHttp):
+    def queued(self, _task):
+        return 40.0
+
+
+def test_an_outcome_is_of_the_moment_its_target_was_asked_not_of_the_moment_it_began_to_queue(monkeypatch):
+    clock = Clock()
+
+    async def probe(_options, _world):
+        clock.ms += 42_000  # 40 s in our queue, 2 s at the target
+        return Judgement()
+
+    use(monkeypatch, probe)
+    (outcome,), _ = go(jobs(check()), clock=clock, http=Queueing)
+    assert (outcome.due_ms, outcome.at_ms, outcome.took_us) == (999_000, 1_040_000, 2_000_000)

@@ -22,6 +22,7 @@ from slocheck.adapters.wire_names import Address, Lookups, as_probe_error
 from slocheck.adapters.wire_slots import LagMeter
 from slocheck.core.certificates import MOST_CERTIFICATES, AddressSeen, Certificate, Fault, Staple
 from slocheck.core.errors import ProberError, TargetError
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Phases
 from slocheck.core.tls_names import NO_APPLICATION_PROTOCOL, alert_name, as_ip, group_name
 
@@ -35,7 +36,7 @@ _RECORDS = (0x15, 0x16)  # alert, handshake (RFC 8446 section 5.1): with nothing
 _ALPN = [b"h2", b"http/1.1"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asking:
     """What is wanted of every address. `server_name` is an A-label or an address; `now_ms` is the time to verify at."""
 

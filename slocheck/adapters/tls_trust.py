@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from slocheck.core.certificates import VerifyError
 from slocheck.core.errors import ProberError
+from slocheck.core.frozen import frozen
 
 if TYPE_CHECKING:
     from OpenSSL import SSL
@@ -45,7 +46,7 @@ class Witness:
     has_ticket: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Trust:
     """A trust store: the PEM file, and how facts name it."""
 

@@ -2,7 +2,7 @@
 
 A kind's module has
   its docstring     what `explain KIND`, the docs page and the README row say
-  Options           a frozen dataclass over `core.options.Declared` whose fields are the YAML options
+  Options           a `@frozen` record over `core.options.Declared` whose fields are the YAML options
   FINDINGS          finding id -> `FindingKind`
   EXAMPLE           YAML of one check that loads
   probe             async (options, world) -> Seen: the only part that touches the world; raises TargetError or ProberError
@@ -13,6 +13,7 @@ and may have
   CONFIRMS          False where asking again after a failure would be wrong or rude (default True)
   SLIS              names of the SLIs that its outcomes can feed (default ("availability",))
   plan              (options) -> lines that say what a probe would send, without secrets (`run --dry-run`)
+  about             (outcome) -> {finding id: things}: what its warnings are about, where it is not the check itself; pure
   load              (options) -> Load: how much one probe sends at most (`slocheck plan`); without it nothing is known
 """
 
@@ -28,11 +29,11 @@ from typing import Any
 from slocheck.adapters.clock import Clock, SystemClock
 from slocheck.core.errors import SlocheckError
 from slocheck.core.frozen import frozen
-from slocheck.core.model import FindingKind, Judgement, Severity, Verdict
+from slocheck.core.model import FindingKind, Judgement, Outcome, Severity, Thing, Verdict
 from slocheck.core.redact import Redactor
 
 
-class OptionProblem(SlocheckError):
+class OptionProblem(SlocheckError):  # noqa: N818 - collected and told with the other problems of a suite, not an error of ours
     """An option that is wrong in a way that only its kind can see. `path` is relative to the check: `expect.status`."""
 
     def __init__(self, path: str, message: str) -> None:
@@ -128,6 +129,7 @@ class Kind:
     slis: tuple[str, ...]
     plan: Callable[[Any], Sequence[str]] = lambda _options: ()
     load: Callable[[Any], Load | None] = lambda _options: None
+    about: Callable[[Outcome], Mapping[str, Sequence[Thing]]] = lambda _outcome: {}
 
 
 def names() -> tuple[str, ...]:
@@ -156,4 +158,5 @@ def load(name: str) -> Kind:
         probe=module.probe, judge=module.judge, bind=getattr(module, "bind", lambda options, _ground: options),
         confirms=getattr(module, "CONFIRMS", True), slis=tuple(getattr(module, "SLIS", ("availability",))),
         plan=getattr(module, "plan", lambda _options: ()), load=getattr(module, "load", lambda _options: None),
+        about=getattr(module, "about", lambda _outcome: {}),
     )

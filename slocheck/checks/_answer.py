@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from slocheck.adapters import json_query, json_schema, wire_faults
+from slocheck.adapters import wire_faults
 from slocheck.adapters.patience import ENOUGH_S, TooLongError, bounded
 from slocheck.checks import _auth
 from slocheck.checks._line import Round, curl_line
@@ -53,7 +53,7 @@ def read(made: Round, redactor: Redactor) -> Reading:
     if made.error is not None:
         return Reading(findings=(of_error(made.error),), is_unknown=isinstance(made.error, ProberError))
     wanted, answer = made.asking.expect, answer_of(made.exchanges)
-    means = Means(find=json_query.find, schema_errors=_schema_errors, redactor=redactor)
+    means = Means(find=_find, schema_errors=_schema_errors, redactor=redactor)
     try:
         if _is_quick(wanted):
             return Reading(findings=tuple(expect.judge(wanted, answer, means)))
@@ -83,7 +83,15 @@ def late(lag_us: int, allowed_us: int) -> Finding:
     return Finding(id="prober.late", severity=Severity.INFO, message=message)
 
 
+def _find(path: str, document: Any) -> list[tuple[str, Any]]:
+    from slocheck.adapters import json_query
+
+    return json_query.find(path, document)
+
+
 def _schema_errors(file: str, document: Any) -> Iterable[tuple[str, str]]:
+    from slocheck.adapters import json_schema
+
     return json_schema.load(file).errors(document)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from slocheck.adapters import json_query, json_schema, plain
+from slocheck.adapters import plain
 from slocheck.checks import Ground, OptionProblem, _auth
 from slocheck.checks._auth import Auth
 from slocheck.core.errors import ProberError
@@ -246,6 +246,8 @@ def method_of(prefix: str, method: str, call: Call) -> str:
 
 def bind_expect(prefix: str, expect: Expect, ground: Ground) -> Expect:
     """The expectation with its schema found and read, and its paths checked. Raises OptionProblem."""
+    if expect.json or expect.json_schema:
+        from slocheck.adapters import json_query, json_schema
     for path in expect.json:
         try:
             json_query.check(path)

@@ -7,7 +7,6 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from slocheck.adapters import json_query
 from slocheck.adapters.patience import TooLongError, bounded
 from slocheck.checks import Ground, OptionProblem, World
 from slocheck.checks._answer import answer_of
@@ -74,6 +73,8 @@ class Capture(Declared):
 
 
 def _of_json(path: str, body: bytes) -> Any:
+    from slocheck.adapters import json_query
+
     try:
         with bounded():
             found = json_query.find(path, jsontext.load(body))
@@ -159,6 +160,8 @@ def _bind(path: str, step: Step, ground: Ground) -> Step:
     check_call(path, step)
     if step.verb == "url":
         method_of(path, step.method, step)
+    if step.capture:
+        from slocheck.adapters import json_query
     for name, capture in step.capture.items():
         if not templates.NAME_PATTERN.fullmatch(name) or name == TOKEN:
             raise OptionProblem(f"{path}capture.{name}", "is not a name for a value; use letters, digits and _, and not token")

@@ -43,10 +43,11 @@ from slocheck.checks._answer import Reading, evidence, facts_of, late, listed, r
 from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
 from slocheck.checks._request import RequestOptions, bind_expect, bind_request, having, method_of, resolved
 from slocheck.checks._steps import TOKEN, Step, asking, bind_steps, captured, check_asking, check_names, token
-from slocheck.core.expect import TIMING, Expect, not_met
+from slocheck.core.expect import Expect, not_met
 from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding, FindingKind, Judgement, Severity
 from slocheck.core.redact import Redactor
+from slocheck.core.sli import TIMING
 from slocheck.core.units import duration_text
 
 if TYPE_CHECKING:

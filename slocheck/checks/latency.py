@@ -33,11 +33,12 @@ from slocheck.checks._line import Asking, Line, Masks, Round, planned, sent
 from slocheck.checks._request import RequestOptions, bind_expect, bind_request, having, method_of, resolved
 from slocheck.checks._steps import TOKEN, check_asking, token
 from slocheck.core.errors import ProberError
-from slocheck.core.expect import TIMING, Expect, not_met
+from slocheck.core.expect import Expect, not_met
 from slocheck.core.frozen import frozen
 from slocheck.core.model import PHASE_NAMES, Finding, FindingKind, Judgement, Severity, Verdict
 from slocheck.core.options import Declared, Duration, Reads
 from slocheck.core.redact import Redactor
+from slocheck.core.sli import TIMING
 from slocheck.core.stats import INFINITE, enough, nearest_rank
 from slocheck.core.units import DURATION_PATTERN, duration_text, parse_duration, told
 

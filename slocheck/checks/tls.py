@@ -34,7 +34,7 @@ from slocheck.checks import Ground, OptionProblem, World
 from slocheck.checks._auth import Mtls
 from slocheck.checks._tls_audit import audit
 from slocheck.checks._tls_options import Addresses, Interval, Nearness, Pins, parse_host
-from slocheck.core import tls_change, tls_facts, tls_merge, tls_path
+from slocheck.core import tls_change, tls_facts, tls_merge, tls_path, tls_things
 from slocheck.core.certificates import AddressSeen, Seen
 from slocheck.core.model import FindingKind, Judgement, Phases
 from slocheck.core.options import Declared, Duration, Text
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from slocheck.adapters.wire_names import Address
 
 FINDINGS: Mapping[str, FindingKind] = KNOWN
+about = tls_things.about
 SLIS = ("availability", "latency")
 
 WARN = Margin(durations=(timedelta(days=21),), shares=(Fraction(1, 4),))
@@ -161,7 +162,7 @@ def plan(options: Options) -> list[str]:
     lines = [f"TLS handshake{how} as {options.server_name} with {where}, port {options.port}"]
     if options.audit is not None:
         lines.append(
-            f"every {duration_text(options.audit)} an audit: up to 80 short connections to each address, most of them half a handshake",
+            f"every {duration_text(options.audit)} an audit: 20 to 130 short connections to each address, most of them half a handshake",
         )
     return lines
 

@@ -121,7 +121,7 @@ def _chosen(destinations: Sequence[Destination], name: str | None) -> list[Desti
 
 
 def _drill_event(suite: str, destination: Destination, episode: str, transition: str, at_ms: int) -> Event:
-    from slocheck.core.alerting import event_key
+    from slocheck.core.alert_table import event_key
     from slocheck.core.wording import DRILL_RULE
 
     own = f"{episode}-{destination.name}"
@@ -172,14 +172,16 @@ def _title(event: Event) -> str:
 
 
 def _episodes(alerts: Sequence[Alert], app: App) -> list[str]:
-    from slocheck.core.wording import at, lasting
+    from slocheck.core.wording import at, count, lasting
     from slocheck.report.layout import indented
 
     now_ms = app.now_ms()
     lines = ["no episode is open"] if not alerts else [f"open episodes: {len(alerts)}"]
     for alert in alerts:
         roof = f"; told with {alert.data['roof']}" if alert.data.get("roof") else ""
-        text = f"since {at(alert.since_ms, now_ms)} ({lasting(now_ms - alert.since_ms)}): {alert.data.get('what', '')}{roof}"
+        checks = alert.data.get("checks", ())
+        where = f"; on {count(len(checks), 'check')}: {', '.join(checks)}" if len(checks) > 1 else ""
+        text = f"since {at(alert.since_ms, now_ms)} ({lasting(now_ms - alert.since_ms)}): {alert.data.get('what', '')}{roof}{where}"
         lines += [f"  {alert.severity.upper()} {alert.subject}", *indented(text, app.width, first="    ")]
     return lines
 
@@ -206,6 +208,7 @@ def _episode_record(alert: Alert) -> dict[str, Any]:
     return {
         "subject": alert.subject, "rule": alert.rule, "state": alert.state.value, "severity": alert.severity, "episode": alert.episode,
         "since": rfc3339(alert.since_ms), "what": alert.data.get("what", ""), "told_with": alert.data.get("roof") or None,
+        "checks": alert.data.get("checks") or [],
     }
 
 

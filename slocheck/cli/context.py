@@ -7,20 +7,22 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from slocheck.core.errors import UserError
-from slocheck.core.units import parse_instant
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slocheck.core.model import Suite
     from slocheck.core.redact import Redactor
     from slocheck.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_END_OF_TIME_MS = 221_845_392_000_000  # the year 9000: calendars end in 9999, and windows reach beyond now
 
 
 class ExitCode(IntEnum):
@@ -72,6 +74,8 @@ class App:
     @cached_property
     def config_path(self) -> Path:
         """The suite's file or folder. Raises UserError if there is none."""
+        from pathlib import Path
+
         from slocheck import config
 
         return Path(self._config) if self._config else config.find(Path.cwd())
@@ -134,6 +138,18 @@ class App:
         return Redactor(self._suite.secrets if self._suite else ())
 
     @property
+    def wary_redactor(self) -> Redactor:
+        """For a text that nobody foresaw. Before the suite says what is a secret, everything in the environment may be one."""
+        if self._suite is not None:
+            return self.redactor
+        from slocheck.core.redact import Redactor
+
+        try:
+            return Redactor(self.env.values())
+        except UserError:  # an --env-file that cannot be read gave us nothing to hide
+            return Redactor(os.environ.values())
+
+    @property
     def width(self) -> int:
         import shutil  # bz2 and lzma come with it
 
@@ -166,6 +182,8 @@ class App:
         if path == "-":
             self.echo(text.removesuffix("\n"))
             return
+        from pathlib import Path
+
         target = Path(path)
         partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
@@ -185,9 +203,14 @@ def now_option(function: F) -> F:
     def keep(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
         if value is None:
             return
+        from slocheck.core.units import parse_instant
+
         try:
-            ctx.find_object(App)._now_ms = parse_instant(value)  # type: ignore[union-attr]  # noqa: SLF001 - the option's own field
+            now_ms = parse_instant(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
+        if not 0 <= now_ms < _END_OF_TIME_MS:
+            raise click.BadParameter(f"{value} is not between the years 1970 and 9000")
+        ctx.find_object(App)._now_ms = now_ms  # type: ignore[union-attr]  # noqa: SLF001 - the option's own field
 
     return click.option("--now", metavar="TIME", expose_value=False, callback=keep, help="Answer as of this instant.")(function)

@@ -46,16 +46,21 @@ def main() -> None:
         print(f"slocheck {__version__}")
         return
     gc.set_threshold(_PACE)
-    from slocheck.cli.group import run
+    try:
+        from slocheck.cli.group import run
 
-    _end(run())
+        code = run()
+    except KeyboardInterrupt:  # so early that nothing has begun
+        code = 130
+    _end(code)
 
 
 def _end(code: int) -> None:
     """Ends the process here: commands have closed what they opened, and to take hundreds of modules apart costs 30 ms of CPU."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it was closed before we began
+                stream.flush()
     except (OSError, ValueError):
-        sys.exit(code)
+        sys.exit(code)  # the interpreter says what is wrong with it
     os._exit(code)

@@ -217,9 +217,10 @@ def _episode(alert: Alert, app: App) -> list[str]:
     from slocheck.core.wording import at
 
     what = app.redactor.text(str(alert.data.get("what", "")))
+    culprit = (alert.data.get("checks") or [alert.subject])[0]
     return [
         f"episode of {alert.subject} ({alert.rule}): {alert.state.value}, {alert.severity}, since {at(alert.since_ms, app.now_ms())}",
-        *(_wrapped(what, app.width, "  ") if what else []), f"  more: slocheck history {alert.subject}", "",
+        *(_wrapped(what, app.width, "  ") if what else []), f"  more: slocheck history {culprit}", "",
     ]
 
 

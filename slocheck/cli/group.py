@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import platform
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -74,7 +72,8 @@ def run(args: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of probing, too, it ends as ^C does
     try:
         code = group.main(args=None if args is None else list(args), prog_name="slocheck", standalone_mode=False, obj=app)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed before we began
+            sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -116,12 +115,15 @@ def _tell(app: App, error: SlocheckError) -> int:
 
 def _confess(app: App, error: Exception) -> int:
     """A bug of ours. Frames are printed as module:line, so that no path of this machine travels with the report."""
+    import platform
+    import traceback
+
     frames: list[Any] = traceback.extract_tb(error.__traceback__)
     lines = [f"  {os.path.basename(os.path.dirname(f.filename))}/{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in frames]  # noqa: PTH119,PTH120
     text = "\n".join([
         "slocheck: bug: this is a mistake in slocheck, not in your suite; please report the lines below",
         f"  slocheck {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        f"  {type(error).__name__}: {error}", *lines,
+        f"  {type(error).__name__}: {app.wary_redactor.text(str(error))}", *lines,
     ])
-    click.echo(app.redactor.text(text), err=True)
+    click.echo(text, err=True)
     return ExitCode.CANNOT_WORK

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from slocheck.cli.context import App, Exit, ExitCode, pass_app
 from slocheck.core.errors import UserError
-from slocheck.core.model import Check, Outcome, Tick, Verdict
+from slocheck.core.model import Check, Outcome, Suite, Tick, Verdict
 from slocheck.core.units import duration_text, parse_duration
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def command(
     app.location = location
     targets = _targets(outs)
     selection = Selection(names=names, tags=tags, kinds=kinds, shard=shard, is_due_only=due, is_recorded=not no_record)
+    selection = _meant(selection, app.suite())
     if dry_run:
         _show_plan(app, selection)
         return
@@ -81,6 +83,34 @@ def command(
         _show(app, tick, form, targets, fail_on)
         code = max(code, verdict_code(tick, fail_on))
     raise Exit(code)
+
+
+def _meant(selection: Selection, suite: Suite) -> Selection:
+    """The selection, a whole name before a pattern. Raises UserError where it fits no check: a mistyped tag in a CI job must
+    not look like a quiet minute. A share (`--shard`) may be empty."""
+    from slocheck.pipeline import select
+
+    there = {c.name: c for c in suite.checks}
+    names = tuple(re.sub(r"[*?\[]", r"[\g<0>]", name) if name in there else name for name in selection.names)
+    for name in selection.names:
+        if name in there and not there[name].is_enabled:
+            raise UserError(f"{name} is disabled in the suite", hint="remove its `enabled: false`")
+    _known("no check has the tag", selection.tags, {tag for c in suite.checks for tag in c.tags})
+    _known("no check is of kind", selection.kinds, {c.kind for c in suite.checks})
+    meant = replace(selection, names=names)
+    try:
+        fitting = select(suite, replace(meant, shard=None))
+    except KeyError as error:
+        raise UserError(f"no check is named {error.args[0]}", hint=_near(str(error.args[0]), list(there))) from None
+    if not fitting and (names or selection.tags or selection.kinds):
+        raise UserError("no check that is enabled fits all of these", hint="leave out a name, --tag or --kind")
+    return meant
+
+
+def _known(complaint: str, wanted: tuple[str, ...], there: set[str]) -> None:
+    for value in wanted:
+        if value not in there:
+            raise UserError(f"{complaint} {value}", hint=_near(value, sorted(there)) if there else "")
 
 
 def verdict_code(tick: Tick, fail_on: str) -> ExitCode:
@@ -93,7 +123,7 @@ def verdict_code(tick: Tick, fail_on: str) -> ExitCode:
     failed = {
         "checks": any(o.verdict is Verdict.BAD for o in first),
         "slo": any(s.status == "breached" for s in tick.statuses) or any(a.state == "firing" and a.severity != "warn" for a in tick.alerts),
-        "budget": any(s.budget_remaining_s <= Fraction(0) for s in tick.statuses),
+        "budget": any(s.budget_total_s > 0 >= s.budget_remaining_s for s in tick.statuses),
         "never": False,
     }
     return ExitCode.BAD if failed[fail_on] else ExitCode.GOOD
@@ -123,10 +153,7 @@ def _ticks(
     start_ms = means.clock.now_ms()
     end_ms = start_ms + (span // timedelta(milliseconds=1) if span else 0)
     while True:
-        try:
-            done = tick(suite, store, selection, hooks, means)
-        except KeyError as error:
-            raise UserError(f"no check is named {error.args[0]}", hint=_near(str(error.args[0]), [c.name for c in suite.checks])) from None
+        done = tick(suite, store, selection, hooks, means)
         yield done
         beat_ms = every // timedelta(milliseconds=1)
         next_ms = start_ms + ((means.clock.now_ms() - start_ms) // beat_ms + 1) * beat_ms

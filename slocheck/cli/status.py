@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json")
 
+_MISSED = 3
+
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets.")
 @click.option("--nagios", is_flag=True, help="One line with performance data; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")
-@click.option("--max-age", metavar="DURATION", callback=duration, help="Exit 3 when the newest outcome is older than this.")
+@click.option("--max-age", metavar="DURATION", callback=duration,
+              help="Exit 3 when the newest outcome is older than this; default: when every check has missed 3 intervals.")
 @now_option
 @pass_app
 def command(app: App, *, form: str, nagios: bool, max_age: timedelta | None) -> None:
     """One screen: what is wrong now, and every SLO.
 
-    Nothing is asked: it is read from the store. With --max-age it watches the watcher: run it from somewhere else.
+    Nothing is asked: it is read from the store. Where every check has missed three of its intervals, nothing is known of
+    now. With --max-age it watches the watcher more strictly: run it from somewhere else.
 
     Exit codes: 0 all good, 1 a check is bad, an objective is breached or an alert fires, 2 usage or suite,
     3 nothing is known, or it is too old.
@@ -53,17 +57,24 @@ def _figures(app: App) -> Figures:
 
 
 def stale(figures: Figures, max_age: timedelta | None) -> str:
-    """Why the data is too old, or nothing."""
+    """Why the data is too old, or nothing. Without an age it is when every check has missed three of its intervals."""
+    lasts = [(c.last.at_ms, c.check.every_ms) for c in figures.checks if c.last and c.check.is_enabled]
+    newest = max((at_ms for at_ms, _ in lasts), default=None)
     if max_age is None:
-        return ""
-    newest = max((c.last.at_ms for c in figures.checks if c.last), default=None)
+        is_old = bool(lasts) and all(figures.generated_ms - at_ms > _MISSED * every_ms for at_ms, every_ms in lasts)
+        return _aged(figures, newest, None) if is_old else ""
     if newest is None:
         return "data is stale: no outcome is kept"
+    allowed_ms = max_age // timedelta(milliseconds=1)
+    return _aged(figures, newest, allowed_ms) if figures.generated_ms - newest > allowed_ms else ""
+
+
+def _aged(figures: Figures, newest_ms: int | None, allowed_ms: int | None) -> str:
     from slocheck.core.wording import lasting
 
-    allowed_ms = max_age // timedelta(milliseconds=1)
-    age_ms = figures.generated_ms - newest
-    return f"data is stale: the newest outcome is {lasting(age_ms)} old, allowed {lasting(allowed_ms)}" if age_ms > allowed_ms else ""
+    age = lasting(figures.generated_ms - (newest_ms or 0))
+    why = "every check has missed three of its intervals" if allowed_ms is None else f"allowed {lasting(allowed_ms)}"
+    return f"data is stale: the newest outcome is {age} old, {why}"
 
 
 def exit_code(figures: Figures, old: str) -> ExitCode:

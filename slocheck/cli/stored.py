@@ -33,15 +33,21 @@ def past(app: App) -> Store:
     import click
 
     from slocheck.store.place import MEMORY, path_of
-    from slocheck.store.sqlite import open_store
+    from slocheck.store.sqlite import open_copy, open_store
 
     path = path_of(app.store_url())
-    if path == MEMORY or Path(path).exists():
-        return app.store()
     context = click.get_current_context()
-    if context.find_root().params["db"]:
+    if path == MEMORY or Path(path).exists():
+        try:
+            return app.store()
+        except CannotWorkError:
+            store = open_copy(path)
+            if store is None:
+                raise
+    elif context.find_root().params["db"]:
         raise CannotWorkError(f"there is no store at {path}", hint="`slocheck run` makes one; --db names another")
-    store = open_store(MEMORY)
+    else:
+        store = open_store(MEMORY)
     context.call_on_close(store.close)
     return store
 

@@ -36,7 +36,7 @@ PLANNED = (
 """Kinds that the documentation names and that this version may not have."""
 
 _EVERY, _TIMEOUT, _CONFIRM = timedelta(seconds=60), timedelta(seconds=10), 2
-_COMMON = keys(WrittenCheck)
+_COMMON = dict.fromkeys(keys(WrittenCheck))
 
 
 class Misfit(Protocol):
@@ -261,7 +261,8 @@ class _Assembly:
 
     def _is_broken(self, number: int, path: Path) -> bool:
         """Whether something at or under the path could not be expanded: what follows from that is not said again."""
-        return any(broken[: len(path)] == path for broken in self.expansions[number].broken)
+        broken = self.expansions[number].broken
+        return bool(broken) and any(one[: len(path)] == path for one in broken)
 
 
 _CURES: Mapping[tuple[Path, Path], str] = {

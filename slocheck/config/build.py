@@ -7,11 +7,13 @@ it: a suite from the cache is read on every run of cron.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from slocheck.core.options import Expanded, Reads, Short, written
@@ -61,8 +63,7 @@ def _after(first: Reader, then: Reader) -> Reader:
 
 
 def _record(hint: Any) -> Reader:
-    hints = get_type_hints(hint, include_extras=True)
-    readers = {written(f.name): (f.name, _reader(hints[f.name])) for f in fields(hint) if f.init}
+    readers = _FieldReaders(hint)
 
     def read(value: Any) -> Any:
         if isinstance(value, hint):
@@ -75,6 +76,27 @@ def _record(hint: Any) -> Reader:
             raise ValueError(f"does not fit: {error}") from error
 
     return read
+
+
+class _FieldReaders(dict[str, tuple[str, Reader]]):
+    """Written key -> (field, its reader), made when a suite first has that key: most keys stand in none."""
+
+    def __init__(self, record: Any) -> None:
+        super().__init__()
+        self._record = record
+        self._names = {written(f.name): f.name for f in fields(record) if f.init}
+
+    def __missing__(self, key: str) -> tuple[str, Reader]:
+        name = self._names[key]
+        found = self[key] = name, _reader(_hint(self._record, name))
+        return found
+
+
+def _hint(record: type[Any], name: str) -> Any:
+    """The type of one field, its text read where its class stands; `get_type_hints` would read those of all."""
+    owner = next(c for c in record.__mro__ if name in get_annotations(c))
+    text = owner.__annotations__[name]
+    return eval(text, vars(sys.modules[owner.__module__])) if isinstance(text, str) else text  # noqa: S307 - our own source
 
 
 def _union(readers: list[Reader]) -> Reader:

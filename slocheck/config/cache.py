@@ -24,6 +24,8 @@ _FORM = 1
 _NUMBER = "\0number"
 """The key of a number that keeps its digits; no YAML key has a NUL."""
 
+_WRITTEN_NUMBER = json.dumps(_NUMBER)
+
 
 def read(path: Path, sources: Sequence[Source], location: str | None) -> tuple[list[Sheet], dict[str, Any]] | None:
     """(the sheets, the checksum of addresses) of exactly these files, or None."""
@@ -32,7 +34,7 @@ def read(path: Path, sources: Sequence[Source], location: str | None) -> tuple[l
         body = whole["body"]
         if whole["key"] != _key(sources, location) or whole["seal"] != _seal(whole["key"], body):
             return None
-        content = json.loads(body, object_hook=_number)
+        content = json.loads(body, object_hook=_number if _WRITTEN_NUMBER in body else None)
         sheets = [Sheet(file=s.shown, tree=kept["tree"], lines=kept["lines"]) for s, kept in zip(sources, content["sheets"], strict=True)]
         return sheets, content["addresses"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from slocheck.core.burning import DOWN, FIRE, LATCH_MS, RESOLVE, WORSE, Change, Spell, Watch, step
+from slocheck.core.frozen import frozen
 from slocheck.core.horizon import Horizon, classic_horizon
 from slocheck.core.policy import PAGE, SEVERITIES, Pair, Policy, window_text
 from slocheck.core.units import decimal_text
@@ -22,7 +23,7 @@ _PATIENCE = 16
 """So many evaluations are simply made after one from which nothing could be passed over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Episode:
     """One row of `backtest`. `resolved_ms` None: still open. `changes` are (instant, severity) of the firing and of each change."""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slocheck.core import reminders
-from slocheck.core.alerting import BURN, FIRING, RESOLVED, ancestors, covering, event_key, is_told, watched_checks
+from slocheck.core.alert_table import FIRING, RESOLVED, event_key
+from slocheck.core.alerting import BURN, ancestors, covering, is_told, watched_checks
 from slocheck.core.burning import BACK, DOWN, FIRE, RECOVERING, RESOLVE, STALE, WORSE, Change, Reading, Spell, Watch, read, worst
 from slocheck.core.model import Alert, AlertState, Event, Slo, Suite
 from slocheck.core.policy import PAGE, TICKET

@@ -7,10 +7,11 @@ year and a simulation decide by the same lines. Thresholds are compared in integ
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.owned import Range, common, is_in
 from slocheck.core.policy import PAGE, SEVERITIES, TICKET, Pair, Policy
 from slocheck.core.watched import Watched, overlap
@@ -30,7 +31,7 @@ FIRE, WORSE, DOWN, RESOLVE, RECOVERING, STALE, BACK = "fire", "worse", "down", "
 TRUE, PENDING, FROZEN = "true", "pending", "frozen"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reading:
     """What one pair says of one check at one instant. `answer` is true, pending or frozen; frozen has no counts.
 
@@ -141,7 +142,7 @@ def _places(watched: Watched, pair: Pair, t: int) -> tuple[tuple[str, ...], int]
 # --- an episode ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Spell:
     """What an SLO's alert remembers between two evaluations; `to_data` is its JSON form.
 
@@ -181,7 +182,7 @@ class Spell:
         return any(rule.rpartition(" ")[0] == check for rule in self.true)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Change:
     """Something that people are told. `what`: fire, worse, down, resolve, recovering, stale, back.
 
@@ -196,7 +197,7 @@ class Change:
     since_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Watch:
     """An SLO as alerts see it: each of its checks with the pairs that fit its interval; those that others depend on first."""
 

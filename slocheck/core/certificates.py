@@ -6,16 +6,17 @@ Instants are milliseconds since 1970 UTC, durations microseconds. None is a fact
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Severity
 
 MOST_CERTIFICATES = 10
 """Certificates of one chain that are looked at; more are counted only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Key:
     """A public key: `type` is rsa, ec, dsa, ed25519, ed448, … or unknown; `bits` of a curve is the size of its field."""
 
@@ -37,7 +38,7 @@ class Key:
 _FACTORING = ((15_360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Certificate:
     """One certificate. `problems` are the parts that could not be read, in words; what depends on them is None or empty.
 
@@ -105,7 +106,7 @@ class Certificate:
         return self.spki is not None and (self.spki, self.subject_id) == (other.spki, other.subject_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VerifyError:
     """What OpenSSL's verification said; `code` is an X509_V_ERR_* number, `depth` counts from the leaf."""
 
@@ -114,7 +115,7 @@ class VerifyError:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Staple:
     """A stapled OCSP response. `flaw` says what is wrong with it; `is_proved`: its signature was verified.
 
@@ -128,7 +129,7 @@ class Staple:
     is_proved: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Fault:
     """Why an address gave no whole handshake. `finding` is a finding's id; `is_ours`: nothing is known of the target."""
 
@@ -139,7 +140,7 @@ class Fault:
     is_ours: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AddressSeen:
     """One handshake with one address.
 
@@ -187,7 +188,7 @@ class AddressSeen:
 # --- the audit -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditTarget:
     """What the audit is asked about at one address. `leaf` is what it served just now; `issuer` signed that, where known."""
 
@@ -201,7 +202,7 @@ class AuditTarget:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AddressAudit:
     """What was measured at one address. Names of versions: ssl3, tls1.0, tls1.1, tls1.2, tls1.3. None: not measured.
 
@@ -227,7 +228,7 @@ class AddressAudit:
     redirect: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditSeen:
     """One audit: carried from outcome to outcome until the next, or until the leaf changes."""
 
@@ -239,7 +240,7 @@ class AuditSeen:
 # --- a run ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Past:
     """What the check remembers of an address: the leaf of the last good outcome."""
 
@@ -251,7 +252,7 @@ class Past:
     not_after_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class History:
     """`leaves` by address; `served` has when each leaf of the last week was seen last, by "address fingerprint"; `changed_ms` is when a
     leaf changed last; `issuers` are intermediates of good outcomes (DER), which may complete a chain later."""
@@ -264,7 +265,7 @@ class History:
     audit: AuditSeen | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """One run over all addresses. `overrides` are the owner's severities: they decide whether an address passes."""
 

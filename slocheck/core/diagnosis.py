@@ -148,7 +148,8 @@ def outbox(messages: Sequence[Message], now_ms: int) -> Iterator[Sign]:
     dead = [m for m in messages if m.state == "dead"]
     stuck = [m for m in messages if m.state == "pending" and (m.last_error or now_ms - m.created_ms > _STUCK_MS)]
     for name, mine in _by_destination(dead):
-        yield bad("outbox.dead", f"{_count(len(mine), 'message')} to {name} never arrived{_error(mine)}", f"{_TEST} {name}, then slocheck alerts retry")
+        lost = f"{_count(len(mine), 'message')} to {name} never arrived{_error(mine)}"
+        yield bad("outbox.dead", lost, f"{_TEST} {name}, then slocheck alerts retry")
     for name, mine in _by_destination(stuck):
         minutes = (now_ms - min(m.created_ms for m in mine)) // 60_000
         yield warn("outbox.stuck", f"{_count(len(mine), 'message')} to {name} waiting for {minutes} min{_error(mine)}", f"{_TEST} {name}")

@@ -158,10 +158,6 @@ class Means:
     redactor: Redactor = field(default_factory=lambda: Redactor(()))
 
 
-TIMING = frozenset({"http.slow", "http.phase"})
-"""Findings that our own lateness can cause."""
-
-
 def judge(expect: Expect, answer: Answer, means: Means) -> Iterator[Finding]:
     """Every expectation that is not met. Raises ValueError where a schema cannot be applied."""
     yield from _judge_status(expect, answer)

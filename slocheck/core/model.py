@@ -55,12 +55,33 @@ class Finding:
 
 @frozen
 class FindingKind:
-    """What a finding's id means: the source of `explain ID` and of the reference page."""
+    """What a finding's id means: the source of `explain ID` and of the reference page.
+
+    The rest is for how it is told as a warning: `told` is the class of its messages (page, ticket, warn); an event is told
+    once and has no end; `stricter_than` names the finding whose episode about the same thing it takes over.
+    """
 
     severity: Severity
     means: str
     who: str = ""
     mend: str = ""
+    told: str = "warn"
+    is_event: bool = False
+    stricter_than: str = ""
+
+
+@frozen
+class Thing:
+    """What a warning is about. `name` is what people call it; checks that name the same thing have one episode. "": the check.
+
+    `key` tells apart things of one name. `what` is the finding in one clause where it is not the finding's own message.
+    `moves`: the trouble is not the thing's own, so it is the same trouble if it is met at another thing next time.
+    """
+
+    name: str = ""
+    key: str = ""
+    what: str = ""
+    moves: bool = False
 
 
 @frozen

@@ -1,9 +1,9 @@
-"""How options are declared: frozen dataclasses whose field types know how to read their text.
+"""How options are declared: frozen records (`core.frozen`) whose field types know how to read their text.
 
 `Declared` and the types here carry what pydantic needs to check them, without importing it: a suite that was checked
 before is loaded from its cache, and then pydantic (150 ms) never runs. `slocheck.config` is the only user of pydantic.
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
+    @frozen
     class Options(Declared):
         url: Text
         \"\"\"address; relative to `base_url`, or absolute\"\"\"

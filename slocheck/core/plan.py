@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 
 from slocheck.core import stats
 from slocheck.core.burning import PAGE_BAD_LONG, TICKET_BAD
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Check, Method, Objective, Slo
 from slocheck.core.policy import TICKET, LeftOut, Pair, derive, nominal_ms, slice_ms
 
@@ -46,7 +46,7 @@ def re_probes_per_day(check: Check, *, is_refused: bool = False) -> Fraction:
     return Fraction(DAY_MS, max(_BURST_WINDOW_MS, 3 * check.every_ms)) * check.confirm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sends:
     """What one check sends in a day from one location. None: its kind does not say.
 
@@ -113,7 +113,7 @@ def least_that_refute(n: int, target: Fraction) -> int | None:
     return found if found <= n else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Provable:
     """What one objective's window can show. `n` counts probes (slices for `timeslices`) of a whole window, all of them known.
 
@@ -177,7 +177,7 @@ def failures_to_fire(window_ms: int, every_ms: int, limit: Fraction, locations: 
     return math.floor(window_ms // every_ms * locations * limit) + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """One pair of windows: `failures` of a full long window exceed it. Where that is 1, only the gate stands between a lost
     packet and a message.
@@ -191,7 +191,7 @@ class Seen:
     last_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Alertable:
     """What the pairs of an SLO see of checks that come so often."""
 

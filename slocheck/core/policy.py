@@ -8,10 +8,11 @@ alert soon after the trouble; at least three probes must fit into it, or one fai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import AlertRule, Method, Slo
 from slocheck.core.units import decimal_text, duration_text
 
@@ -31,7 +32,7 @@ FEW_PROBES = 10
 """Fewer probes than this in the longest window of the default policy cannot tell a burn from an accident."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pair:
     """Two windows (t - W, t] and the burn rate above which both must be. `limit` is that as a share of bad units: B * b.
 
@@ -49,7 +50,7 @@ class Pair:
         object.__setattr__(self, "label", f"{window_text(self.long_ms)}/{window_text(self.short_ms)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LeftOut:
     """A pair that cannot serve this SLO, and why, in words."""
 
@@ -58,7 +59,7 @@ class LeftOut:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Policy:
     """What watches one check of an SLO. `allowed` is the budget's share b = 1 - objective."""
 

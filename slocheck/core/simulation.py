@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from statistics import median
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 
 from slocheck.core.backtest import Episode, replay, replay_classic
 from slocheck.core.burning import Watch
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Objective, Slo, Window
 from slocheck.core.policy import HOUR_MS, PAGE, classic, derive
 from slocheck.core.watched import Track, Watched
@@ -30,7 +30,7 @@ _BURST_GAP_MS = 10_000
 _FOUND_WITHIN_MS = 30 * MINUTE_MS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sort:
     """A sort of incident: for `length_ms` each probe fails with probability `level`."""
 
@@ -50,7 +50,7 @@ SORTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scenario:
     """How it is probed and what is promised. `is_hosted_ci`: gaps as scheduled CI jobs have them (lognormal, median
     15 min, sigma 0.6, at least 5 min; one in fifty is 1 to 4 h) instead of a fixed interval."""
@@ -67,7 +67,7 @@ class Scenario:
         return Slo(name="simulated", checks=("probe",), objectives=(objective,), window=Window(duration=timedelta(days=30)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Incident:
     sort: Sort
     start_ms: int
@@ -77,7 +77,7 @@ class Incident:
         return self.start_ms + self.sort.length_ms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Found:
     """Of the incidents of one sort: the share that was paged, minutes to the first page, and from the incident's end until
     nobody was paged any more (medians; below 0: the last page of it ended before)."""
@@ -88,7 +88,7 @@ class Found:
     reset_min: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Result:
     """One policy over `months` quiet and `months` busy months: page spells per quiet month, spells that match no incident
     per busy month, and each sort of incident."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from slocheck.core.model import Sli, Verdict
 
+TIMING = frozenset({"http.slow", "http.phase"})
+"""Findings about an exchange that was right but took too long; our own lateness can cause them."""
+
+_OF_TIME = "latency."  # so begin the findings of the kind that judges percentiles
 _WRITES = {"acked": Verdict.GOOD, "failed": Verdict.BAD}
 _READS = {True: Verdict.GOOD, False: Verdict.BAD}
 
@@ -32,6 +36,16 @@ def sli_verdict(sli: Sli, verdict: Verdict, latency_us: int | None, facts: Mappi
         is_right = _of(facts.get("read"), "ok")
         return _READS[is_right] if isinstance(is_right, bool) else Verdict.UNKNOWN
     return verdict
+
+
+def has_failed(verdict: Verdict, failures: Iterable[str]) -> bool:
+    """Whether a percentile must count the outcome above every value, given the ids of its `fail` findings.
+
+    It must if the exchange itself failed, however fast: an outage that answers 500 at once would make a service look quick.
+    What is bad for its time only was measured. A bad outcome that gives no reason (an import) cannot be defended as quick.
+    """
+    ids = list(failures)
+    return verdict is Verdict.BAD and (not ids or any(i not in TIMING and not i.startswith(_OF_TIME) for i in ids))
 
 
 def _within(threshold: timedelta | None, measured_us: int | None) -> Verdict:

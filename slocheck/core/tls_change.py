@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from slocheck.core.certificates import AddressAudit, AddressSeen, AuditSeen, Certificate, History, Past, Seen
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding
 from slocheck.core.tls_limits import DAY_S, listed
 from slocheck.core.tls_names import covers
@@ -20,7 +21,7 @@ _MOST_LEAVES = 64
 _MOST_ISSUERS = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Change:
     """What became of the leaf of one address. `kind` is renewed, alternating or changed."""
 

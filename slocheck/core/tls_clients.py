@@ -6,9 +6,9 @@ Words in quotation marks are those of the clients' own error messages, so that a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding, Outcome
 from slocheck.core.tls_names import is_post_quantum
 from slocheck.core.tls_suites import VERSION_NAMES
@@ -16,7 +16,7 @@ from slocheck.core.tls_suites import VERSION_NAMES
 BROWSERS, OPENSSL, JAVA, ANDROID, NAMELESS = "browsers", "curl, Python, PHP", "Java 11 and later", "Android 9 and older", "without SNI"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Says:
     """`state` is good, warn (connects, but not for certain or not for long) or bad (refuses)."""
 

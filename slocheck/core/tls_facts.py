@@ -10,7 +10,7 @@ from slocheck.core import tls_audit, tls_path
 from slocheck.core.certificates import MOST_CERTIFICATES, AddressSeen, AuditSeen, Certificate, Seen, Staple
 from slocheck.core.tls_limits import DAY_S
 from slocheck.core.tls_merge import Judged, Verdict
-from slocheck.core.tls_rules import Rules
+from slocheck.core.tls_rules import Rules, title
 from slocheck.core.units import rfc3339
 
 _MOST_NAMES = 50
@@ -122,7 +122,8 @@ def _address(judged: Judged, now_ms: int) -> dict[str, Any]:
         "address": seen.address, "family": seen.family, "ok": judged.is_good if judged.is_asked else None,
         "findings": [f.id for f in judged.findings],
         "connect_ms": _ms(seen.connect_us), "tls_ms": _ms(seen.tls_us), "version": seen.version, "cipher": seen.cipher, "group": seen.group,
-        "fingerprint_sha256": leaf.fingerprint if leaf else None, "not_after": _time(leaf.not_after_ms) if leaf else None,
+        "certificate": title(leaf) if leaf else None, "fingerprint_sha256": leaf.fingerprint if leaf else None,
+        "not_after": _time(leaf.not_after_ms) if leaf else None,
         "days_left": _days(leaf.remaining_s(now_ms)) if leaf else None, "alert": seen.alert,
     }
 

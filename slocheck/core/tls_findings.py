@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from slocheck.core.model import FindingKind, Severity
 
@@ -20,6 +22,17 @@ def _warn(means: str, who: str, mend: str) -> FindingKind:
 
 def _info(means: str, who: str, mend: str) -> FindingKind:
     return FindingKind(severity=Severity.INFO, means=means, who=who, mend=mend)
+
+
+def _told(name: str) -> dict[str, Any]:
+    """How a finding is told as a warning: what ends soon or is dangerous is somebody's work, the rest is for who wants to know."""
+    part = name.partition(".")[0]
+    if name.endswith(".expiry_critical"):
+        return {"told": "page", "stricter_than": f"tls.{part}.expiry_soon"}
+    if part == "change":
+        return {"told": "ticket", "is_event": True}
+    is_work = name.endswith(".expiry_soon") or part in ("trust", "ari") or name in ("proto.ssl3_accepted", "cipher.broken")
+    return {"told": "ticket"} if is_work else {}
 
 
 _CONNECTION = {
@@ -324,5 +337,6 @@ _HTTP = {
 }
 
 FINDINGS: Mapping[str, FindingKind] = {
-    f"tls.{name}": known for part in (_CONNECTION, _LEAF, _CHAIN, _PROTOCOL, _REVOCATION, _CHANGE, _HTTP) for name, known in part.items()
+    f"tls.{name}": replace(known, **_told(name))
+    for part in (_CONNECTION, _LEAF, _CHAIN, _PROTOCOL, _REVOCATION, _CHANGE, _HTTP) for name, known in part.items()
 }

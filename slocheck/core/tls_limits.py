@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.units import parse_duration, parse_percent, told
 
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Margin:
     """How near an end is too near: of a duration and a share of the lifetime the one that leaves less time counts."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from slocheck.core import tls_audit, tls_path
 from slocheck.core.certificates import AddressAudit, AddressSeen, Seen
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding, Severity
 from slocheck.core.tls_change import Change, change
 from slocheck.core.tls_limits import listed
@@ -25,7 +26,7 @@ from slocheck.core.tls_rules import (
 _RANK = {Severity.FAIL: 0, Severity.WARN: 1, Severity.INFO: 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Judged:
     """One address with its findings as the owner weighs them. `is_asked`: False where this machine could not ask."""
 
@@ -41,7 +42,7 @@ class Judged:
         return self.is_asked and all(f.severity is not Severity.FAIL for f in self.findings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verdict:
     """The findings of the outcome, and each address by itself. `is_unknown`: no address could be asked."""
 

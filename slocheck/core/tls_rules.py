@@ -7,9 +7,10 @@ permissive on purpose.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from slocheck.core.certificates import AddressSeen, Certificate
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Finding, Severity
 from slocheck.core.tls_findings import FINDINGS
 from slocheck.core.tls_limits import DAY_S, PRIVATE_DAYS, Margin, in_words, listed, most_days, scts_wanted
@@ -24,7 +25,7 @@ _OLD = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1")
 _AEAD = ("GCM", "CCM", "CHACHA20")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rules:
     """What the owner wants. `is_public` None: as the path ends. `pins` are SPKI digests in base64."""
 

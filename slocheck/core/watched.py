@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from heapq import merge
 from itertools import accumulate
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Point, Verdict
 from slocheck.core.owned import Range, is_in
 
@@ -21,7 +22,7 @@ HEARD_MS = 7 * 86_400_000
 """Where a suite declares no locations, those are in use that were heard from within this time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Track:
     """Units of one check at one location; every sequence ascends. `heard` are the instants of its known outcomes."""
 
@@ -77,7 +78,7 @@ class Track:
         return self.bad_at[index]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Watched:
     """One check of an SLO. `step_ms` is the distance of its units: `every`, or the slice.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.units import duration_text, parse_duration
 from slocheck.exchange.openslo_fields import Field, exact, optional, refined
 from slocheck.exchange.openslo_terms import NOMINAL, PREFIX, SOURCE, length, number_text
@@ -26,7 +26,7 @@ _UNTAKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pair:
     """One pair of windows as a suite writes it. `burn` is exact, `written` its digits."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.units import parse_duration, told
 from slocheck.exchange.openslo_terms import shorthand
 
@@ -28,7 +29,7 @@ class Word(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Remark:
     """About one field of the document number `document`."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.redact import Redactor
 from slocheck.exchange.openslo_fields import Field, optional
 from slocheck.exchange.openslo_terms import SOURCE
@@ -17,7 +17,7 @@ _SECRET = re.compile(r"(?i)key|token|secret|passw|credential|auth|user")
 _MOST_LINES = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Indicator:
     """What is asked: names of checks and the SLI as a suite writes them. `comments` are foreign queries, a line each."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Method, Objective, Slo, Window
 from slocheck.core.units import parse_duration, parse_percent
 from slocheck.exchange import openslo_alerts, openslo_goals, openslo_metrics, openslo_times
@@ -29,7 +29,7 @@ _OWN = ("method", "every", "confirm", "alerts", "name", "suite", "min-coverage",
 _OF_CHECKS = "belongs to the checks; write it there"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Written:
     """One SLO as a suite writes it; `comments` stand beside its checks."""
 
@@ -37,7 +37,7 @@ class Written:
     comments: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Imported:
     """What was read. Where a remark is an error, nothing of it should be used."""
 
@@ -97,7 +97,7 @@ def _is_new(written: Written, slo: Field, names: dict[str, Field]) -> bool:
 # --- one SLO -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Goal:
     """One objective with what it is measured by. Objectives that differ in this become SLOs of their own."""
 

@@ -10,13 +10,13 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from slocheck import __version__
+from slocheck.core.frozen import frozen
 from slocheck.core.model import CheckFigures, Day, Figures, Incident, SloStatus
 from slocheck.core.units import rfc3339
 from slocheck.core.wording import count
@@ -100,7 +100,7 @@ def _page(figures: Figures) -> dict[str, Any]:
 # --- tiles ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tile:
     """One of the figures at the top. `state` colours it: a status, or empty."""
 

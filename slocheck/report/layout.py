@@ -13,6 +13,8 @@ from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from slocheck.core.frozen import frozen
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -24,7 +26,7 @@ _STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ink:
     """(text, style) -> the text in that style, or as it is where there is no colour."""
 
@@ -102,7 +104,7 @@ def pad(text: str, size: int, *, is_right: bool = False) -> str:
     return gap + text if is_right else text + gap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Column:
     """Where room is short the highest rank goes first. Rank 1 goes only when it does not fit even with the name on a line of
     its own; rank 0 stays. `is_free` (the last one) wraps into what is left."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import Slo, Suite
 from slocheck.core.plan import CI_FREE_MINUTES, Alertable, Provable, Seen, Sends, ci_minutes, least_ci_interval, together, total
 from slocheck.core.policy import window_text
@@ -20,7 +20,7 @@ from slocheck.report.layout import Cell, Column, Ink, indented, ink, table
 from slocheck.report.reading import sli_words, window_words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Goal:
     """One SLO with what can be said of it beforehand."""
 
@@ -29,7 +29,7 @@ class Goal:
     alertable: tuple[Alertable, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """A suite's plan. `sends` is of one location; `locations` says how many there are; `job_minutes` how often CI could start."""
 

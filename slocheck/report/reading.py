@@ -6,9 +6,9 @@ Shared by every format that people read, so that mail, screen and page never dis
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from slocheck.core.frozen import frozen
 from slocheck.core.model import (
     PHASE_NAMES,
     CheckFigures,
@@ -55,7 +55,7 @@ METHOD = (
 # --- a run ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Asked:
     """One check of a run: its first answer, which alone counts, and what came when it was asked again."""
 

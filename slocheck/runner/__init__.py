@@ -1,8 +1,8 @@
 """Probes side by side: every job ends as exactly one outcome, whatever happens to it.
 
 The runner owns the event loop, the deadlines and the net under each check (`crew`, imported when there is a job). What is
-slow waits here, never in a figure: `Http` gives out the slots for opening connections, so time in a queue is in `took_us`
-and in `at - due`, never in `latency_us`.
+slow waits here, never in a figure: `Http` gives out the slots for opening connections, so time in a queue is in `at - due`,
+never in `took_us` or `latency_us`: `at` is when the target was asked, or owned time would be laid to the wrong minute.
 """
 
 from __future__ import annotations

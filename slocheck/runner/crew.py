@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 from slocheck import checks
-from slocheck.checks import Kind, World
+from slocheck.checks import Kind, Memory, World
 from slocheck.core.errors import ProbeError, ProberError
 from slocheck.core.model import Check, Finding, Judgement, Outcome, Role, Severity, Verdict
 from slocheck.core.redact import Redactor
@@ -24,10 +26,38 @@ _GRACE_S = 2.0  # beyond its timeout a probe gets this to clean up; an adapter t
 _STOP_S = 0.8  # after SIGINT or SIGTERM everything is over within a second
 
 
+@dataclass(slots=True, kw_only=True)
+class _Begun:
+    """When a probe was begun (`ns` 0: never), and how long it then stood in our own queues: its target was asked after that."""
+
+    at_ms: int
+    ns: int = 0
+    queued_us: int = 0
+
+
+def in_turn(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, one of each target after another: one that hangs keeps only its own waiting."""
+    rank: Counter[str] = Counter()
+    placed = []
+    for job in jobs:
+        target = _target(job.check.options)
+        placed.append((rank[target], job))
+        rank[target] += 1
+    placed.sort(key=itemgetter(0))
+    return [job for _, job in placed]
+
+
+def _target(options: Any) -> str:
+    """Whom a check asks first, as far as its options say it in the usual words; "" where they do not."""
+    address = getattr(options, "url", "") or next((step.address for step in getattr(options, "steps", ())), "")
+    found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)", address)
+    return found[1].lower() if found else str(getattr(options, "host", ""))
+
+
 class Crew:
     def __init__(self, jobs: Sequence[Job], bench: Bench) -> None:
         self.bench = bench
-        self.waiting: Iterator[Job] = iter(jobs)
+        self.waiting: Iterator[Job] = iter(in_turn(jobs) if len(jobs) > IN_FLIGHT else jobs)
         self.jobs = len(jobs)
         self.ending = Ending()
         self.bursts: set[asyncio.Task[None]] = set()
@@ -93,7 +123,8 @@ class Crew:
         """Jobs that never started: after a signal they stay due, after the deadline they are unknown."""
         for job in self.waiting:
             if self.stop_reason == "prober.deadline":
-                self._emit(job, self.bench.clock.now_ms(), 0, *_ours(self.stop_reason, "never started: the run's deadline came first"))
+                begun = _Begun(at_ms=self.bench.clock.now_ms())
+                self._emit(job, begun, *_ours(self.stop_reason, "never started: the run's deadline came first"))
             else:
                 self.ending.untouched.append(job.check.name)
 
@@ -128,21 +159,21 @@ class Crew:
 
     async def _probe(self, job: Job) -> Outcome:
         """One probe, one outcome: the net. Whatever escapes the kind is ours, and ours is unknown."""
-        at_ms, started_ns = self.bench.clock.now_ms(), self.bench.clock.monotonic_ns()
+        begun = _Begun(at_ms=self.bench.clock.now_ms(), ns=self.bench.clock.monotonic_ns())
         try:
-            judgement, is_unknown = await self._ask(job, started_ns)
+            judgement, is_unknown = await self._ask(job, begun)
         except asyncio.CancelledError:
             reason = self.stop_reason or "prober.interrupted"
-            self._emit(job, at_ms, started_ns, *_ours(reason, "stopped while it was under way"))
+            self._emit(job, begun, *_ours(reason, "stopped while it was under way"))
             raise
         except Exception as error:  # noqa: BLE001 - the per-check net: the run goes on
             judgement, is_unknown = _bug(error)
-        return self._emit(job, at_ms, started_ns, judgement, is_unknown)
+        return self._emit(job, begun, judgement, is_unknown)
 
-    async def _ask(self, job: Job, started_ns: int) -> tuple[Judgement, bool]:
-        kind, world = self._kind(job.check), self._world(job.check, started_ns)
+    async def _ask(self, job: Job, begun: _Begun) -> tuple[Judgement, bool]:
+        kind, world = self._kind(job.check), self._world(job.check, begun.ns)
         try:
-            seen = await self._in_time(job.check, kind.probe(job.check.options, world))
+            seen = await self._in_time(job.check, kind.probe(job.check.options, world), begun)
             judgement = kind.judge(job.check.options, seen, self.bench.clock.now_ms())
         except ProbeError as error:
             return _failed(error, kind), isinstance(error, ProberError)
@@ -151,7 +182,7 @@ class Crew:
                 self.bench.remember(job.check, world.remember)
         return judgement, judgement.is_unknown
 
-    async def _in_time(self, check: Check, probe: Any) -> Any:
+    async def _in_time(self, check: Check, probe: Any, begun: _Begun) -> Any:
         """The adapters keep the check's timeout themselves, and add what they waited in our own queue. This is the net."""
         queued = self.http.queued
         task = asyncio.ensure_future(probe)
@@ -164,6 +195,7 @@ class Crew:
                 if check.timeout.total_seconds() + _GRACE_S + queued(task) <= allowed:
                     raise ProberError("prober.late", "the probe did not end by its timeout, which is our fault")
         finally:
+            begun.queued_us = round(queued(task) * 1e6)
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=_STOP_S)
@@ -171,13 +203,14 @@ class Crew:
     def _world(self, check: Check, started_ns: int) -> World:
         return World(
             http=self.http, deadline_ns=started_ns + check.timeout // timedelta(microseconds=1) * 1000,
-            clock=self.bench.clock, chance=self.bench.chance, memory=self.bench.recall(check),
+            clock=self.bench.clock, chance=self.bench.chance, memory=Memory(lambda: self.bench.recall(check)),
             past=lambda ms: self.bench.past(check, ms), check=check.name, location=self.bench.location, suite=self.bench.suite,
             redactor=self.bench.redactor, overrides=check.overrides,
         )
 
-    def _emit(self, job: Job, at_ms: int, started_ns: int, judgement: Judgement, is_unknown: bool) -> Outcome:  # noqa: FBT001
+    def _emit(self, job: Job, begun: _Begun, judgement: Judgement, is_unknown: bool) -> Outcome:  # noqa: FBT001
         check, redactor = job.check, self.bench.redactor
+        at_ms = begun.at_ms + begun.queued_us // 1000
         findings = tuple(_weigh(check, judgement.findings))
         is_bad = any(f.severity is Severity.FAIL for f in findings)
         identity = (check.name, job.role, at_ms)
@@ -185,7 +218,7 @@ class Crew:
             suite=self.bench.suite, check=check.name, kind=check.kind, location=self.bench.location, role=job.role,
             due_ms=job.due_ms, at_ms=at_ms, every_ms=check.every_ms, run=self.bench.run, tie=self.made[identity],
             verdict=Verdict.UNKNOWN if is_unknown else Verdict.BAD if is_bad else Verdict.GOOD,
-            took_us=(self.bench.clock.monotonic_ns() - started_ns) // 1000 if started_ns else 0,
+            took_us=max(0, (self.bench.clock.monotonic_ns() - begun.ns) // 1000 - begun.queued_us) if begun.ns else 0,
             latency_us=judgement.latency_us, phases=judgement.phases, samples_us=judgement.samples_us,
             findings=tuple(_redacted(f, redactor) for f in findings), facts=redactor.value(dict(judgement.facts)),
         )

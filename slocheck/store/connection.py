@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -16,6 +19,9 @@ from slocheck.store.place import MEMORY, path_of, prepare
 
 Row = tuple[Any, ...]
 
+_COPIES = 20
+"""Attempts at a copy of one moment."""
+
 
 class Database:
     """A connection to a store of this version. Reads see the last commit; `write` is one transaction."""
@@ -23,6 +29,7 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
+        self._node = _node(path)
         self._lock = RLock()
 
     @property
@@ -47,10 +54,21 @@ class Database:
             try:
                 yield self.connection
                 self.connection.execute("COMMIT")
+                self._still_there()
             except BaseException:
                 if self.connection.in_transaction:  # a full disk may have ended it already
                     self.connection.execute("ROLLBACK")
+                self._still_there()  # else: its log is another store's now, and what SQLite says of that is no help
                 raise
+
+    def _still_there(self) -> None:
+        """SQLite goes on writing to a file whose name is gone, and all of it is lost when the last process lets go."""
+        if self._node is None or _node(self.path) == self._node:
+            return
+        raise CannotWorkError(
+            f"the store {self.path} was removed or replaced while it was in use: what was written since is lost",
+            hint="leave the file where it is while slocheck runs; restore a backup if you did not mean it",
+        )
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -71,6 +89,15 @@ class Database:
     def close(self) -> None:
         with self._lock, failures(self.path):
             self.connection.close()
+
+
+def _node(path: str) -> tuple[int, int] | None:
+    """Which file a name stands for; None where it stands for none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked after every transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
@@ -98,6 +125,51 @@ def connect(url: str) -> Database:
             connection.close()
             raise
     return Database(connection, path)
+
+
+def may_only_be_read(path: str) -> bool:
+    """Whether this user may read the file and nothing else: SQLite itself needs to write beside a store with a log."""
+    own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    return os.access(path, os.R_OK, **own) and not os.access(Path(path).absolute().parent, os.W_OK, **own)
+
+
+def copied(path: str) -> Database:
+    """What a store holds now, in memory: for a user who may only read it. Writes to it are kept nowhere.
+
+    Raises CannotWorkError where others write to it so often that no copy is of one moment.
+    """
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        own = str(Path(folder) / "copy.db")
+        for _ in range(_COPIES):
+            if _copy_files(path, own):
+                break
+        else:
+            raise CannotWorkError(f"the store {path} is written to all the time", hint="try again, or read it as the user who writes it")
+        with failures(path), contextlib.closing(_plain(own)) as copy:
+            _admit(copy, path)
+            connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+            copy.backup(connection)
+    return Database(connection, MEMORY)
+
+
+def _copy_files(path: str, own: str) -> bool:
+    """Copies the store and its log. False where the store changed meanwhile: what the log no longer held may be missing."""
+    import shutil
+
+    log = Path(f"{own}-wal")
+    log.unlink(missing_ok=True)
+    before = _stamp(path)
+    shutil.copyfile(path, own)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(f"{path}-wal", log)
+    return _stamp(path) == before
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    found = os.stat(path)  # noqa: PTH116 - a text stays a text
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def version_of(path: str) -> int:

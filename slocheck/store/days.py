@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from slocheck.core.errors import CannotWorkError
-from slocheck.core.model import Outcome, Verdict
+from slocheck.core.model import Outcome, Severity, Verdict
 from slocheck.core.sketch import Sketch
+from slocheck.core.sli import has_failed
 from slocheck.store import rows
 from slocheck.store.connection import Database
 
@@ -25,20 +26,21 @@ _DAYS = (1 << 22) - 1  # more days than there are until the year 9999
 _END_MS = _DAYS * DAY_MS - 1
 
 _RAW = """
-SELECT verdict, latency, samples FROM outcome WHERE series = ? AND at > ? AND at <= ? AND slot & 3 = 0 ORDER BY at, slot"""
+SELECT o.verdict, o.latency, o.samples, d.text FROM outcome o LEFT JOIN detail d ON o.verdict = 1 AND d.id = o.findings
+WHERE o.series = ? AND o.at > ? AND o.at <= ? AND o.slot & 3 = 0 ORDER BY o.at, o.slot"""
 
 Latencies = tuple[list[int], int]
 """Microseconds of every sample, and how many exchanges failed."""
 
 
 def raw(connection: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> Latencies:
-    """From the rows with start < at <= end. An exchange that failed left no latency; a bad answer that came has one."""
+    """From the rows with start < at <= end. Of several samples those that were measured count, beside the one that failed."""
     values: list[int] = []
     failed = 0
-    for verdict, latency, samples in connection.execute(_RAW, (series, start_ms, end_ms)):
-        if latency is None and not samples:
-            failed += verdict == 1
-        values += rows.samples_of(latency, samples)
+    for verdict, latency, samples, findings in connection.execute(_RAW, (series, start_ms, end_ms)):
+        is_failed = verdict == 1 and ((latency is None and not samples) or has_failed(Verdict.BAD, rows.failures_of(findings or "[]")))
+        failed += is_failed
+        values += rows.samples_of(None if is_failed else latency, samples)
     return values, failed
 
 
@@ -65,9 +67,11 @@ def _add_late(connection: sqlite3.Connection, series: int, outcomes: Iterable[Ou
 def _add(sketch: Sketch, outcome: Outcome) -> bool:
     """Adds an outcome's latencies; whether it was a failed exchange."""
     values = outcome.samples_us or (() if outcome.latency_us is None else (outcome.latency_us,))
-    for value in values:
+    is_bad = outcome.verdict is Verdict.BAD
+    is_failed = is_bad and (not values or has_failed(outcome.verdict, (f.id for f in outcome.findings if f.severity is Severity.FAIL)))
+    for value in outcome.samples_us if is_failed else values:
         sketch.add(value)
-    return not values and outcome.verdict is Verdict.BAD
+    return is_failed
 
 
 def whole_days(start_ms: int, end_ms: int) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-VERSION = 2
+VERSION = 3
 """`PRAGMA user_version` of a store that this code reads."""
 
 APPLICATION_ID = 0x534C4F43
@@ -98,7 +98,14 @@ def maintenance(connection: sqlite3.Connection) -> None:
     _run(connection, _MAINTENANCE)
 
 
-STEPS = (first, maintenance)
+def honest_days(connection: sqlite3.Connection) -> None:
+    """Version 3: a failed exchange counts above every latency, however fast it was. Days whose rows are kept are made again."""
+    connection.execute(
+        "DELETE FROM day WHERE id & 4194303 >= coalesce((SELECT value FROM meta WHERE name = 'kept_from'), 0) / 86400000",
+    )
+
+
+STEPS = (first, maintenance, honest_days)
 """Step n makes version n + 1. A released step never changes: the next one goes below it."""
 
 

@@ -43,7 +43,7 @@ def alerts(db: Database) -> list[Alert]:
 
 
 def commit(db: Database, states: Sequence[Alert], events: Sequence[tuple[Event, Sequence[str]]], now_ms: int) -> int:
-    """One transaction: an alert whose message could not be written has not changed."""
+    """One transaction: an alert whose message could not be written has not changed. One that holds nothing needs no row."""
     if not states and not events:
         return 0
     with db.write() as connection:
@@ -51,6 +51,8 @@ def commit(db: Database, states: Sequence[Alert], events: Sequence[tuple[Event, 
             "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(a.subject, a.rule, a.state.value, a.severity, a.episode, a.since_ms, json_text(dict(a.data))) for a in states],
         )
+        blank = [(a.subject, a.rule) for a in states if a == Alert(subject=a.subject, rule=a.rule)]
+        connection.executemany("DELETE FROM alert WHERE subject = ? AND rule = ?", blank)
         return sum(_put(connection, event, destination, now_ms) for event, destinations in events for destination in destinations)
 
 

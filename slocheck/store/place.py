@@ -28,7 +28,7 @@ def path_of(url: str) -> str:
     if scheme == "sqlite":
         if rest and not rest.startswith("/"):
             raise UserError(f"{url} is not a store", hint=f"three slashes for a relative path: sqlite:///{rest}")
-        return _expanded(rest[1:]) if rest.strip("/") else MEMORY
+        return _expanded(rest[1:] if rest.strip("/") else "")
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         raise UserError("a store in PostgreSQL is not built yet", hint="name a file with --db: slocheck.db or sqlite:///slocheck.db")
     known = scheme if re.fullmatch(r"[a-zA-Z0-9.+-]+", scheme) else "that"

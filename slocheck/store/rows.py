@@ -123,6 +123,11 @@ def findings_of(text: str) -> tuple[Finding, ...]:
     )
 
 
+def failures_of(text: str) -> list[str]:
+    """The ids of the findings that make an outcome bad."""
+    return [f["id"] for f in json.loads(text) if f["severity"] == Severity.FAIL]
+
+
 def hash_of(text: str) -> int:
     """A signed number of 64 bits."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)

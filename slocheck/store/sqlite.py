@@ -9,7 +9,7 @@ from typing import Any
 from slocheck.core.model import Alert, Delivery, Event, Maintenance, Message, Outcome, Point, Role, Sli
 from slocheck.core.sketch import Sketch
 from slocheck.store import Census, Claim, Heard, care, claims, counters, days, declared, outbox, reading, recording, remembered
-from slocheck.store.connection import Database, connect
+from slocheck.store.connection import Database, connect, copied, may_only_be_read
 from slocheck.store.faults import damaged
 
 _EVER_MS = 1 << 60
@@ -21,6 +21,11 @@ def open_store(url: str) -> SqliteStore:
     Raises UserError for an address that is none, CannotWorkError for a store that cannot be used.
     """
     return SqliteStore(connect(url))
+
+
+def open_copy(path: str) -> SqliteStore | None:
+    """What a store holds, for a user who may read its file and not write beside it; None where that is not the trouble."""
+    return SqliteStore(copied(path)) if may_only_be_read(path) else None
 
 
 class SqliteStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import ssl
@@ -315,6 +316,26 @@ def test_an_api_key_may_go_into_the_query_and_is_shown_nowhere():
     assert server.lines == ["GET /x?a=1&key=hunter22"]
     assert "hunter22" not in repr(outcome)
     assert "key=***" in outcome.facts["curl"]
+
+
+@pytest.mark.parametrize("way", ["url", "steps", "oauth2"])
+def test_credentials_in_an_address_are_shown_in_no_form_in_which_a_target_gives_them_back(way):
+    """Typed into the suite, so nobody but the check itself knows that they are secret."""
+    def answer(asked: Asked):
+        sent = asked.headers.get("authorization", "")
+        return ok(json.dumps({"you": sent, "said": base64.b64decode(sent.partition(" ")[2]).decode()}).encode(), 403)
+
+    with serving(answer) as server:
+        address = server.url.replace("://", "://me:hunter22secret@") + "/x"
+        tree = {
+            "url": {"url": address, "expect": {"json": {"$.you": "nobody", "$.said": "nothing"}}},
+            "steps": {"steps": [{"get": address, "expect": {"json": {"$.you": "nobody", "$.said": "nothing"}}}]},
+            "oauth2": {"url": "/x", "auth": {"oauth2": {"token_url": address, "client_id": "me", "client_secret": "s3cretkey"}}},
+        }[way]
+        outcome = ask("endpoint", options("endpoint", base_url=server.url, **tree))
+    assert outcome.verdict is Verdict.BAD
+    assert "hunter22" not in repr(outcome)
+    assert base64.b64encode(b"me:hunter22secret").decode()[4:-4] not in repr(outcome)
 
 
 def test_a_token_is_fetched_once_for_two_probes_and_never_shown():

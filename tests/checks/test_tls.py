@@ -770,7 +770,8 @@ FACTS = {
 }
 IN_CHAIN = {"subject", "issuer", "serial", "not_before", "not_after", "fingerprint_sha256", "spki_sha256", "key", "signature", "in_path"}
 OF_ADDRESS = {
-    "address", "family", "ok", "findings", "connect_ms", "tls_ms", "version", "cipher", "group", "fingerprint_sha256", "not_after", "days_left", "alert",
+    "address", "family", "ok", "findings", "connect_ms", "tls_ms", "version", "cipher", "group", "certificate", "fingerprint_sha256", "not_after", "days_left",
+    "alert",
 }
 
 

@@ -116,7 +116,7 @@ def test_the_list_as_json(desk):
     assert record["schema_version"] == 1
     assert record["episodes"] == [{
         "subject": "cert", "rule": "warn:x", "state": "firing", "severity": "warn", "episode": "01A", "since": "2026-11-22T11:08:00.000Z",
-        "what": "w", "told_with": None,
+        "what": "w", "told_with": None, "checks": [],
     }]
     (message,) = record["messages"]
     assert (message["destination"], message["state"], message["attempts"], message["last_error"]) == ("oncall", "pending", 0, None)

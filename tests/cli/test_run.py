@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from slocheck import config
+from tests.cli.calling import call
 from tests.target import serving, slocheck, start, suite
 
 TWELVE_LINES = """\
@@ -194,6 +196,83 @@ def test_a_reader_that_has_seen_enough_is_no_failure(target, tmp_path):
 
     suite(tmp_path, TWELVE_LINES.format(url=target.url))
     code = "import sys\nfrom slocheck.cli import group\nsys.exit(group.run(['explain', 'endpoint']))"
-    command = f"{sys.executable} -c \"{code}\" | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    command = f'{sys.executable} -c "{code}" | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=clean_env(), capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+# --- what fits no check -----------------------------------------------------------------------------------------------
+
+TAGGED = """\
+suite: shop
+checks:
+  - {{name: "a[1]", kind: endpoint, url: "{url}/one", tags: [api], confirm: 0}}
+  - {{name: a1, kind: endpoint, url: "{url}/two", tags: [api], confirm: 0}}
+  - {{name: old, kind: endpoint, url: "{url}/old", enabled: false}}
+"""
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["--tag", "ap"], ["no check has the tag ap", "did you mean api?"]), (["--kind", "latency"], ["no check is of kind latency"]),
+    (["old"], ["old is disabled in the suite", "enabled: false"]), (["a9"], ["no check is named a9"]),
+    (["ol*"], ["no check that is enabled fits all of these"]), (["--dry-run", "a9"], ["no check is named a9"]),
+])
+def test_a_selection_that_fits_no_check_is_a_mistake_and_not_a_quiet_minute(tmp_path, args, said):
+    suite(tmp_path, TAGGED.format(url="http://127.0.0.1:9"))
+    done = call(["run", *args], tmp_path)
+    assert done.returncode == 2
+    assert all(text in done.stderr for text in said), done.stderr
+    assert not (tmp_path / ".slocheck" / "slocheck.db").exists()
+
+
+def test_an_empty_share_is_no_mistake(tmp_path):
+    suite(tmp_path, TAGGED.format(url="http://127.0.0.1:9"))
+    assert {call(["run", "--dry-run", "a1", "--shard", f"{n}/9"], tmp_path).returncode for n in range(1, 10)} == {0}
+
+
+def test_a_name_that_looks_like_a_pattern_is_first_of_all_a_name(target, tmp_path):
+    suite(tmp_path, TAGGED.format(url=target.url))
+    assert call(["run", "a[1]"], tmp_path).returncode == 0
+    assert target.seen == ["GET /one"]
+    assert call(["run", "a?"], tmp_path).returncode == 0
+    assert target.seen == ["GET /one", "GET /two"]
+
+
+def test_a_mistake_of_ours_before_the_suite_is_known_shows_nothing_of_the_environment(tmp_path, monkeypatch):
+    """Where values are expanded, nobody has yet said which of them are secrets."""
+    suite(tmp_path, TAGGED.format(url="http://127.0.0.1:9"))
+    (tmp_path / "my.env").write_text("TOKEN=hunter22secret\n")
+
+    def broken(*_args, **_more):
+        raise RuntimeError("cannot read hunter22secret")
+
+    monkeypatch.setattr(config, "load", broken)
+    done = call(["--env-file", "my.env", "run"], tmp_path)
+    assert done.returncode == 3
+    assert "RuntimeError: cannot read ***" in done.stderr
+    assert "hunter22" not in done.stderr
+
+
+def test_a_budget_of_nothing_is_not_spent(target, tmp_path):
+    """All of the window is excluded: the screen says no data, and so does the exit code."""
+    text = TWELVE_LINES.format(url=target.url) + """\
+maintenance:
+  - {checks: ["*"], start: 2020-01-01T00:00Z, end: 2100-01-01T00:00Z, reason: not in use}
+"""
+    suite(tmp_path, text)
+    done = call(["run", "--fail-on", "budget"], tmp_path)
+    assert (done.returncode, "no data" in done.stdout) == (0, True), done.stdout
+
+
+def test_a_store_that_is_deleted_during_a_run_is_exit_3_in_one_line(target, tmp_path):
+    target.gate.clear()
+    suite(tmp_path, TWELVE_LINES.format(url=target.url))
+    process = start(["run"], tmp_path)
+    while not target.seen:
+        time.sleep(0.01)
+    (tmp_path / ".slocheck" / "slocheck.db").unlink()
+    target.gate.set()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "was removed or replaced while it was in use" in err
+    assert "Traceback" not in err

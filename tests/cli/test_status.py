@@ -230,3 +230,22 @@ def test_no_table_fails_on_a_stdout_of_another_encoding(told, encoding, args):
 def test_formats_that_are_utf_8_stay_so_whatever_stdout_speaks(told, args):
     assert told("ascii", *args) == told("utf-8", *args)
     assert not told("ascii", *args)[1].isascii()
+
+
+def test_when_every_check_has_missed_three_intervals_all_good_is_no_answer(status):
+    """Cron stopped four minutes ago: what was good then says nothing of now."""
+    code, _, err = status([outcome(minutes_ago=n) for n in range(4, 90)] + [outcome("orders", n) for n in range(4, 90)])
+    assert code == 3
+    assert "data is stale: the newest outcome is 4 min old, every check has missed three of its intervals" in err
+
+
+def test_one_check_that_is_still_asked_keeps_the_data_fresh(status):
+    code, _, err = status([outcome(minutes_ago=n) for n in range(4, 90)] + [outcome("orders", n) for n in range(90)])
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("now", ["9999-12-31T23:59Z", "0001-01-01T00:00Z"])
+def test_an_instant_that_no_calendar_reaches_is_a_mistake(status, capsys, tmp_path, now):
+    folder(tmp_path, WELL, SUITE.replace("window: 1d", "window: {calendar: month}"))
+    assert call("status", "--now", now) == 2
+    assert "is not between the years 1970 and 9000" in capsys.readouterr().err

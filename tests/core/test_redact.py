@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from slocheck.core.redact import MASK, SECRET_HEADERS, Redactor
+from slocheck.core.redact import MASK, SECRET_HEADERS, Redactor, credentials
 
 NASTY = "pä&ss/w+rd<'\"\\>=%?"
 PLAIN = "s3cr3t-Token_9"
@@ -35,6 +35,8 @@ FORMS = {
     "base64 for urls": lambda s: base64.urlsafe_b64encode(b"xyz" + s.encode()).decode(),
     "base64 in a url": lambda s: quote(base64.b64encode(b"ab" + s.encode()).decode(), safe=""),
     "basic header": lambda s: "Authorization: Basic " + base64.b64encode(b"user:" + s.encode()).decode(),
+    "utf-8 read as latin-1": lambda s: s.encode().decode("latin-1"),
+    "utf-8 read as latin-1, in json": lambda s: json.dumps(s.encode().decode("latin-1")),
     "credentials": lambda s: f"https://user:{quote(s, safe='')}@example.com/",
 }
 
@@ -118,3 +120,16 @@ def test_secret_headers_never_show_their_value(name):
 
 def test_other_headers_show_what_is_no_secret():
     assert Redactor([PLAIN]).header("x-request-id", f"a {PLAIN}") == "a ***"
+
+
+def test_a_secret_is_masked_where_it_comes_back_as_the_name_of_a_host():
+    """Resolvers and URL parsers give names back in lower case."""
+    assert Redactor(["Acme-Prod7.internal"]).text("acme-prod7.internal has no address") == "*** has no address"
+
+
+@pytest.mark.parametrize(("address", "parts"), [
+    ("https://user:p%40ss@host/", ("p%40ss", "p@ss")), ("https://token@host/", ("token",)), ("https://host/a@b", ()), ("", ()),
+    ("http://u:plain@h:1/", ("plain",)),
+])
+def test_credentials_are_the_password_of_an_address_as_written_and_as_meant(address, parts):
+    assert credentials(address) == parts

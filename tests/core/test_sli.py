@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from slocheck.core.model import Sli, Verdict
-from slocheck.core.sli import sli_verdict
+from slocheck.core.sli import has_failed, sli_verdict
 
 GOOD, BAD, UNKNOWN = Verdict.GOOD, Verdict.BAD, Verdict.UNKNOWN
 FAST = Sli(name="latency", threshold=timedelta(milliseconds=300))
@@ -58,3 +58,12 @@ def test_availability_of_a_part_is_what_became_of_that_part(sli, facts, said):
 @pytest.mark.parametrize("sli", [FAST, FRESH])
 def test_without_a_threshold_nothing_is_known(sli):
     assert sli_verdict(Sli(name=sli.name), GOOD, 10, {"visible_ms": 1}) is UNKNOWN
+
+
+@pytest.mark.parametrize(("verdict", "ids", "failed"), [
+    (BAD, ["http.status"], True), (BAD, ["http.slow", "json.path"], True), (BAD, ["connect.refused"], True), (BAD, [], True),
+    (BAD, ["http.slow"], False), (BAD, ["http.phase", "http.slow"], False), (BAD, ["latency.p95"], False), (BAD, ["latency.phase"], False),
+    (GOOD, [], False), (UNKNOWN, [], False), (UNKNOWN, ["http.status"], False),
+])
+def test_only_what_is_bad_for_its_time_alone_may_lower_a_percentile(verdict, ids, failed):
+    assert has_failed(verdict, iter(ids)) is failed

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slocheck.core.maintenance import identity
-from slocheck.core.model import AlertState, Delivery, Maintenance, Outcome, Point, Role, Sli, Verdict
+from slocheck.core.model import AlertState, Delivery, Maintenance, Outcome, Point, Role, Severity, Sli, Verdict
 from slocheck.core.records import outcome_id
 from slocheck.core.sketch import Sketch
 from slocheck.core.sli import sli_verdict
 from slocheck.store import Claim
-from tests.store.samples import DAY, FAILED, HOUR, MINUTE, NOON, alert, event, every_kind_of_outcome, outcome
+from tests.store.samples import DAY, FAILED, HOUR, MINUTE, NOON, SLOW, alert, event, every_kind_of_outcome, outcome
 
 GOOD, BAD, UNKNOWN = Verdict.GOOD, Verdict.BAD, Verdict.UNKNOWN
 AVAILABILITY = Sli()
@@ -199,13 +199,18 @@ def scanned_counts(outcomes: list[Outcome], start_ms: int, end_ms: int) -> tuple
     return found.count(GOOD), found.count(BAD), found.count(UNKNOWN)
 
 
+LATE = replace(SLOW, severity=Severity.FAIL)
+
+
 def scanned_latencies(outcomes: list[Outcome], start_ms: int, end_ms: int) -> tuple[list[int], int]:
     values, failed = [], 0
     for o in outcomes:
         if o.role is Role.SCHEDULED and start_ms < o.at_ms <= end_ms:
             some = list(o.samples_us) or ([o.latency_us] if o.latency_us is not None else [])
-            values += some
-            failed += not some and o.verdict is BAD
+            is_only_slow = o.findings == (LATE,)
+            is_failed = o.verdict is BAD and (not some or not is_only_slow)
+            values += list(o.samples_us) if is_failed else some
+            failed += is_failed
     return sorted(values), failed
 
 
@@ -225,6 +230,7 @@ outcomes_of_days = st.lists(
     st.builds(
         outcome, instants, st.sampled_from(Verdict), role=st.sampled_from([*Role, Role.SCHEDULED, Role.SCHEDULED]),
         latency_us=st.one_of(st.none(), st.integers(0, 10**7)), samples_us=st.one_of(st.just(()), st.tuples(st.integers(1, 10**6))),
+        findings=st.sampled_from([(), (LATE,), (FAILED,), (LATE, FAILED)]),
         run=st.sampled_from(["r1", "r2"]), suite=st.sampled_from(["shop", "shop", "old"]),
     ), max_size=40,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from slocheck.core.errors import CannotWorkError, UserError
+from slocheck.core.model import Verdict
 from slocheck.store import connection, faults, migrations, place
-from slocheck.store.sqlite import open_store
-from tests.store.samples import DAY, HOUR, NOON, outcome
+from slocheck.store.sqlite import open_copy, open_store
+from tests.store.samples import DAY, FAILED, HOUR, NOON, outcome
 from tests.target import clean_env
 
 
@@ -46,7 +49,7 @@ def refusal(work, kind=CannotWorkError) -> str:
 
 @pytest.mark.parametrize(("url", "found"), [
     ("a.db", "a.db"), ("/abs/a.db", "/abs/a.db"), ("sqlite:///rel/a.db", "rel/a.db"), ("sqlite:////abs/a.db", "/abs/a.db"),
-    (":memory:", ":memory:"), ("sqlite://", ":memory:"), ("sqlite:///:memory:", ":memory:"), ("with space/ä.db", "with space/ä.db"),
+    (":memory:", ":memory:"), ("sqlite:///:memory:", ":memory:"), ("with space/ä.db", "with space/ä.db"),
 ])
 def test_an_address_is_a_path_or_sqlite(url, found):
     assert place.path_of(url) == found
@@ -62,7 +65,8 @@ def test_a_home_folder_is_expanded(monkeypatch):
     ("postgres://ann:hunter2@db/x", "a store in PostgreSQL is not built yet"),
     ("postgresql+psycopg://ann:hunter2@db/x", "a store in PostgreSQL is not built yet"),
     ("mysql://ann:hunter2@db/x", "a store cannot be kept at mysql://"), ("hunter 2://x", "a store cannot be kept at that://"),
-    ("sqlite://a.db", "sqlite://a.db is not a store"), ("", "the store has no name"), ("a\0b", "the store has no name"),
+    ("sqlite://a.db", "sqlite://a.db is not a store"), ("", "the store has no name"),
+    ("sqlite://", "the store has no name"), ("sqlite:///", "the store has no name"), ("a\0b", "the store has no name"),
 ])
 def test_other_addresses_are_refused_without_their_secrets(url, text):
     said = refusal(lambda: open_store(url), UserError)
@@ -186,6 +190,59 @@ def test_a_file_that_may_not_be_written_is_told_when_it_is_written_and_can_be_re
         assert store.sketch("home", "local", start_ms=0, end_ms=10**15)[0].n == 50
         assert refusal(lambda: store.record([outcome(NOON + DAY * 9)])) == f"the store {path} cannot be written: it is read-only"
         store.close()
+
+
+def test_who_may_only_read_a_store_sees_what_is_in_it_and_in_its_log(open_folder):
+    """Nagios, a colleague: another user. SQLite would want to write beside it; a run that is under way has a log."""
+    path = open_folder / "store.db"
+    writer = open_store(str(path))
+    writer.record([outcome(NOON + n * HOUR) for n in range(50)])
+    assert Path(f"{path}-wal").stat().st_size
+    open_folder.chmod(0o555)
+    with as_nobody():
+        shown = open_copy(str(path))
+        assert shown.counts("home", "local", start_ms=0, end_ms=10**15) == (50, 0, 0)
+        assert shown.check() == []
+        shown.close()
+    writer.record([outcome(NOON + n * HOUR) for n in range(50, 60)])
+    writer.close()
+    with as_nobody():
+        assert "is read-only" in refusal(lambda: open_store(str(path)))
+        assert open_copy(str(path)).counts("home", "local", start_ms=0, end_ms=10**15) == (60, 0, 0)
+        assert open_copy(str(open_folder / "none.db")) is None
+    path.chmod(0o000)
+    with as_nobody():
+        assert open_copy(str(path)) is None
+    open_folder.chmod(0o755)
+    assert [p.name for p in open_folder.iterdir()] == ["store.db"]
+
+
+def test_who_may_write_beside_a_store_gets_no_copy_of_it(path):
+    assert open_copy(str(path)) is None
+
+
+def test_a_store_that_never_rests_gives_no_copy(open_folder, monkeypatch):
+    open_store(str(open_folder / "store.db")).close()
+    ticks = itertools.count()
+    monkeypatch.setattr(connection, "_stamp", lambda _path: (0, 0, next(ticks)))
+    assert "is written to all the time" in refusal(lambda: connection.copied(str(open_folder / "store.db")))
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced", "its folder removed"])
+def test_a_store_that_is_taken_away_while_it_is_in_use_is_told(tmp_path, what):
+    """SQLite would go on writing to a file that has no name any more."""
+    path = tmp_path / "state" / "store.db"
+    store = open_store(str(path))
+    store.record([outcome(NOON)])
+    if what == "its folder removed":
+        shutil.rmtree(path.parent)
+    else:
+        path.unlink()
+    if what == "replaced":
+        open_store(str(path)).close()
+    said = f"the store {path} was removed or replaced while it was in use: what was written since is lost"
+    assert refusal(lambda: store.record([outcome(NOON + 1)])) == said
+    store.close()
 
 
 def test_a_full_disk_loses_nothing_and_says_so(path):
@@ -367,7 +424,7 @@ def test_a_store_knows_its_version_and_whose_it_is(path):
     with contextlib.closing(sqlite3.connect(path)) as plain:
         assert plain.execute("PRAGMA application_id").fetchone() == (migrations.APPLICATION_ID,)
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert [name for (name,) in plain.execute("SELECT name FROM _sqlite_migrations")] == [s.__name__ for s in migrations.STEPS]
+        assert {name for (name,) in plain.execute("SELECT name FROM _sqlite_migrations")} == {s.__name__ for s in migrations.STEPS}
     assert len(migrations.STEPS) == migrations.VERSION
 
 
@@ -382,6 +439,22 @@ def test_an_older_store_is_brought_to_this_version_and_keeps_everything(path, mo
     assert store._db.row("SELECT count(*) FROM cold") == (0,)
     assert store.census().version == was + 1
     assert store.counts("home", "local", start_ms=0, end_ms=10**15) == (200, 0, 0)
+    store.close()
+
+
+def test_days_that_an_older_version_counted_otherwise_are_counted_again(path):
+    """It took a 503 after one millisecond for a quick answer."""
+    store = open_store(str(path))
+    store.record([outcome(NOON + n, Verdict.BAD, latency_us=1_000, findings=(FAILED,)) for n in (1, 2, 3)])
+    window = {"start_ms": 0, "end_ms": 10**15}
+    honest = store.sketch("home", "local", **window)
+    assert honest[1] == 3
+    store.close()
+    with contextlib.closing(sqlite3.connect(path)) as older:
+        older.executescript("UPDATE day SET failed = 0; DELETE FROM _sqlite_migrations WHERE name = 'honest_days'; PRAGMA user_version = 2")
+    store = open_store(str(path))
+    assert store.sketch("home", "local", **window) == honest
+    assert store.check() == []
     store.close()
 
 
