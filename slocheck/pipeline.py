@@ -44,6 +44,7 @@ from slocheck.runner import Bench, Ending, Job
 from slocheck.store import Store
 
 _ROUNDS = 3  # of one run's deliveries
+_LOOK_BACK, _MOST_UNHEARD = 10, 40  # intervals, and outcomes of one check, that a run looks back for what was never told
 FLUSH_AT = 64
 FLUSH_AFTER_S = 0.2
 """Outcomes are written a few at a time: when this many wait, or the oldest has waited this long. A kill loses no more."""
@@ -218,8 +219,8 @@ def decide(
 
     What was asked by hand counts for no SLO, so after it none is evaluated: on a desk nobody else probes, all would be stale.
     """
-    held = store.alerts()
-    alerts, events = alerting.transitions(suite, held, outcomes, now_ms, refusing=refusing(suite), manners=manners(suite))
+    held, made = store.alerts(), [*unheard(suite, store, outcomes), *outcomes]
+    alerts, events = alerting.transitions(suite, held, made, now_ms, refusing=refusing(suite), manners=manners(outcomes))
     if selection.role is Role.MANUAL:
         return alerts, events
     book = {(a.subject, a.rule): a for a in (*held, *alerts)}
@@ -233,9 +234,23 @@ def refusing(suite: Suite) -> frozenset[str]:
     return frozenset(c.name for c in suite.checks if c.kind in kinds)
 
 
-def manners(suite: Suite) -> dict[str, Manner]:
+def unheard(suite: Suite, store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """What a run that was killed between its probes and its alerts has left of the checks that are bad now.
+
+    The rules leave out what they have counted before, so whatever else is read here changes nothing.
+    """
+    first = {o.check: o for o in reversed(outcomes) if o.role is Role.SCHEDULED and o.verdict is Verdict.BAD}
+    return [
+        earlier for check, outcome in first.items() for earlier in store.outcomes(
+            check=check, location=suite.location, start_ms=outcome.at_ms - _LOOK_BACK * outcome.every_ms, end_ms=outcome.at_ms - 1,
+            roles=(Role.SCHEDULED, Role.CONFIRM), newest_first=True, limit=_MOST_UNHEARD,
+        )
+    ]
+
+
+def manners(outcomes: Sequence[Outcome]) -> dict[str, Manner]:
     """How the warnings of each kind are told."""
-    kinds = {kind: load_kind(kind) for kind in {c.kind for c in suite.checks}}
+    kinds = {kind: load_kind(kind) for kind in {o.kind for o in outcomes}}
     return {kind: Manner(findings=known.findings, about=known.about) for kind, known in kinds.items()}
 
 

@@ -152,3 +152,22 @@ def test_a_confirmed_failure_is_not_confirmed_again_at_once(tmp_path, target, st
     means = Means(clock=FastClock(1), confirm_gap=timedelta(milliseconds=1))
     roles = [[o.role.value for o in tick(suite, store, means=means).outcomes] for _ in range(2)]
     assert roles == [["scheduled", "confirm", "confirm"], ["scheduled"]]
+
+
+def test_a_failure_of_a_run_that_was_killed_before_its_alerts_counts_in_the_next(tmp_path, target, store, monkeypatch):
+    from slocheck.core import alerting
+
+    target.status = 500
+    suite = load(tmp_path, target)
+    transitions = alerting.transitions
+
+    def killed(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(alerting, "transitions", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tick(suite, store)
+    monkeypatch.setattr(alerting, "transitions", transitions)
+    events = [(e.word, e.subject) for e in tick(suite, store).events]
+    assert events == [("TICKET", "home"), ("TICKET", "orders")], "the second bad one in a row, though the first was never told"
+    assert tick(suite, store).events == (), "and it is told once"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json")
 
-_MISSED = 3
 
 
 @click.command()
@@ -58,22 +57,20 @@ def _figures(app: App) -> Figures:
 
 def stale(figures: Figures, max_age: timedelta | None) -> str:
     """Why the data is too old, or nothing. Without an age it is when every check has missed three of its intervals."""
-    lasts = [(c.last.at_ms, c.check.every_ms) for c in figures.checks if c.last and c.check.is_enabled]
-    newest = max((at_ms for at_ms, _ in lasts), default=None)
-    if max_age is None:
-        is_old = bool(lasts) and all(figures.generated_ms - at_ms > _MISSED * every_ms for at_ms, every_ms in lasts)
-        return _aged(figures, newest, None) if is_old else ""
-    if newest is None:
-        return "data is stale: no outcome is kept"
-    allowed_ms = max_age // timedelta(milliseconds=1)
-    return _aged(figures, newest, allowed_ms) if figures.generated_ms - newest > allowed_ms else ""
-
-
-def _aged(figures: Figures, newest_ms: int | None, allowed_ms: int | None) -> str:
     from slocheck.core.wording import lasting
+    from slocheck.report.reading import silence_ms
 
-    age = lasting(figures.generated_ms - (newest_ms or 0))
-    why = "every check has missed three of its intervals" if allowed_ms is None else f"allowed {lasting(allowed_ms)}"
+    if max_age is None:
+        age_ms = silence_ms(figures)
+        return "" if age_ms is None else _aged(lasting(age_ms), "every check has missed three of its intervals")
+    newest_ms = max((c.last.at_ms for c in figures.checks if c.last and c.check.is_enabled), default=None)
+    if newest_ms is None:
+        return "data is stale: no outcome is kept"
+    allowed_ms, age_ms = max_age // timedelta(milliseconds=1), figures.generated_ms - newest_ms
+    return _aged(lasting(age_ms), f"allowed {lasting(allowed_ms)}") if age_ms > allowed_ms else ""
+
+
+def _aged(age: str, why: str) -> str:
     return f"data is stale: the newest outcome is {age} old, {why}"
 
 

@@ -28,7 +28,7 @@ from slocheck.core.model import (
     Verdict,
 )
 from slocheck.core.units import duration_text, floored, raised
-from slocheck.core.wording import count
+from slocheck.core.wording import count, lasting
 from slocheck.report import numbers
 from slocheck.report.clean import clean
 from slocheck.report.numbers import listed, share
@@ -286,9 +286,19 @@ def _now_sentence(figures: Figures) -> str:
     return f"{whole[0].upper()}{whole[1:]} {_are(such)} {word}."
 
 
+_MISSED = 3
+
+
 def now_of(figures: Figures, verdict: Verdict) -> list[CheckFigures]:
     """The checks whose newest outcome has this verdict; one that was never asked is unknown."""
     return [c for c in figures.checks if c.check.is_enabled and (c.last.verdict if c.last else Verdict.UNKNOWN) is verdict]
+
+
+def silence_ms(figures: Figures) -> int | None:
+    """How old the newest outcome is, once every check has missed three of its intervals: what it said is no news any more."""
+    lasts = [(figures.generated_ms - c.last.at_ms, c.check.every_ms) for c in figures.checks if c.last and c.check.is_enabled]
+    is_silent = bool(lasts) and all(age > _MISSED * every for age, every in lasts)
+    return min(age for age, _ in lasts) if is_silent else None
 
 
 def status_sentence(figures: Figures) -> str:
@@ -297,6 +307,9 @@ def status_sentence(figures: Figures) -> str:
     bad, unknown = now_of(figures, Verdict.BAD), now_of(figures, Verdict.UNKNOWN)
     if enabled and all(c.last is None for c in enabled):
         return "nothing is known yet; `slocheck run` asks"
+    if (silence := silence_ms(figures)) is not None:
+        answers = ", ".join(f"{count(len(found), 'check')} {verdict}" for verdict in Verdict if (found := now_of(figures, verdict)))
+        return f"nothing is known of now: nobody has asked for {lasting(silence)}; the last answers: {answers}"
     parts = []
     if bad:
         parts.append(f"{share(len(bad), len(enabled), 'check')} {_are(bad)} bad: {listed([c.check.name for c in bad])}")

@@ -249,3 +249,13 @@ def test_an_instant_that_no_calendar_reaches_is_a_mistake(status, capsys, tmp_pa
     folder(tmp_path, WELL, SUITE.replace("window: 1d", "window: {calendar: month}"))
     assert call("status", "--now", now) == 2
     assert "is not between the years 1970 and 9000" in capsys.readouterr().err
+
+
+def test_what_nobody_has_asked_for_lately_is_not_told_as_news(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path, hours())
+    assert call("status", "--now", "2026-11-25T10:00Z") == 3
+    out, err = capsys.readouterr()
+    assert "nothing is known of now: nobody has asked for" in " ".join(out.split())
+    assert "good" not in out.split(":")[0]
+    assert "data is stale" in err
