@@ -4,7 +4,7 @@ The rules, one alert for each (subject, rule):
   failure    of each check that no SLO's alerts watch, severity `ticket`. Fires when a scheduled failure is confirmed (all
              its re-probes bad), at the second bad scheduled outcome in a row, or at the first where the kind must not be
              asked again. Two good ones in a row resolve it.
-  warn:ID    of each warn finding: told when it appears, and when a good outcome comes without it.
+  warn:ID    of each warn finding: told when it appears, and when a good outcome comes without it; `core.warn_alerts`.
   burn       of each SLO: `core.burn_alerts`, on the same table of alerts.
 
 `unknown` neither counts nor breaks a row. It is our failure, not the target's: if it counted, our own network would raise
@@ -18,57 +18,52 @@ episode ends when every location that was bad has seen two good ones, or was sil
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from hashlib import sha256
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from slocheck.core import reminders
+from slocheck.core import reminders, warn_alerts
+from slocheck.core.alert_table import FIRING, RESOLVED, Table
 from slocheck.core.evidence import command, what
 from slocheck.core.maintenance import covers
-from slocheck.core.model import PHASE_NAMES, Alert, AlertState, Check, Event, Finding, Outcome, Role, Severity, Slo, Suite, Verdict
+from slocheck.core.model import PHASE_NAMES, Alert, AlertState, Check, Event, Outcome, Role, Severity, Slo, Suite, Verdict
 from slocheck.core.policy import is_watched
 from slocheck.core.records import finding_record, outcome_id
 from slocheck.core.reminders import REMIND
+from slocheck.core.warn_alerts import Manner
 
 FAILURE = "failure"
-WARN = "warn:"
 BURN = "burn"
-FIRING = "firing"
-RESOLVED = "resolved"
 
 SPOKEN_FOR = "is watched by its SLO now"
 
 IN_A_ROW = 2
 """Bad scheduled outcomes that fire without confirmation, and good ones that resolve."""
 
-_FORGET_MS = 86_400_000  # a location that is silent this long, or three intervals, holds no episode open
 _MOST_FINDINGS = 5
 
 
 def transitions(
     suite: Suite, alerts: Sequence[Alert], outcomes: Sequence[Outcome], now_ms: int, *, refusing: frozenset[str],
+    manners: Mapping[str, Manner] | None = None,
 ) -> tuple[list[Alert], list[Event]]:
     """(the alerts that changed, what to tell), from the stored alerts and the outcomes of a run in any order.
 
-    `refusing` names the checks whose kind must not be asked again. The same arguments give the same events with the same
-    keys, so two runs that compute one transition tell it once.
+    `refusing` names the checks whose kind must not be asked again, `manners` says by kind how warnings are told. The same
+    arguments give the same events with the same keys, so two runs that compute one transition tell it once.
     """
-    table = _Table(suite=suite, now_ms=now_ms, book={(a.subject, a.rule): a for a in alerts}, refusing=refusing)
+    book = {(a.subject, a.rule): a for a in alerts}
+    table = Table(suite=suite, now_ms=now_ms, book=book, refusing=refusing, above=ancestors(suite.checks))
     _end_unwatched(table)
+    warn_alerts.tidy(table)
     made = _by_check(suite, outcomes)
     asked = [c for c in suite.checks if c.is_enabled and c.name in made]
     for check in sorted(asked, key=lambda c: len(table.above[c.name])):  # parents first: they have fewer ancestors
         for outcome in made[check.name]:
             _failure(table, check, outcome)
-            _warnings(table, check, outcome)
+            warn_alerts.take(table, check, outcome, (manners or {}).get(check.kind) or Manner())
     _remind(table)
+    warn_alerts.name_checks(table)
     return table.changed(alerts), [_with_dependents(table, event) for event in table.events]
-
-
-def event_key(suite: str, subject: str, rule: str, episode: str, transition: str) -> str:
-    """What identifies a transition: it travels with every message about it."""
-    parts = (suite, subject, rule, episode, transition)
-    return sha256("\0".join(parts).encode()).hexdigest()
 
 
 def is_told(alert: Alert) -> bool:
@@ -89,44 +84,6 @@ def alerts_by_itself(suite: Suite, check: Check) -> bool:
 
 
 # --- what a run works on -------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class _Table:
-    suite: Suite
-    now_ms: int
-    book: dict[tuple[str, str], Alert]
-    refusing: frozenset[str]
-    events: list[Event] = field(default_factory=list)
-    newest: dict[tuple[str, str], Outcome] = field(default_factory=dict)
-    rules: dict[str, dict[str, None]] = field(default_factory=dict)
-    above: dict[str, set[str]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.above = ancestors(self.suite.checks)
-        for subject, rule in self.book:
-            self.rules.setdefault(subject, {})[rule] = None
-
-    def get(self, subject: str, rule: str) -> Alert:
-        return self.book.get((subject, rule)) or Alert(subject=subject, rule=rule)
-
-    def put(self, alert: Alert) -> None:
-        self.book[alert.subject, alert.rule] = alert
-        self.rules.setdefault(alert.subject, {})[alert.rule] = None
-
-    def changed(self, before: Sequence[Alert]) -> list[Alert]:
-        old = {(a.subject, a.rule): a for a in before}
-        return [alert for key, alert in self.book.items() if old.get(key) != alert]
-
-    def tell(self, alert: Alert, transition: str, at_ms: int, data: Mapping[str, Any]) -> None:
-        """Adds the event. `of` in a resolve's data is the class that its firing had: who did not hear that needs no end."""
-        key = event_key(self.suite.name, alert.subject, alert.rule, alert.episode, transition)
-        is_end = transition == RESOLVED
-        self.events.append(Event(
-            key=key, suite=self.suite.name, subject=alert.subject, rule=alert.rule, episode=alert.episode, transition=transition,
-            word="RESOLVED" if is_end else alert.severity.upper(), on="resolve" if is_end else alert.severity, at_ms=at_ms,
-            data={**data, "of": alert.severity} if is_end else data,
-        ))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,11 +119,11 @@ def is_held(suite: Suite, check: str, at_ms: int) -> bool:
 # --- the rule `failure` --------------------------------------------------------------------------------------------
 
 
-def _failure(table: _Table, check: Check, outcome: Outcome) -> None:
+def _failure(table: Table, check: Check, outcome: Outcome) -> None:
     alert = table.get(check.name, FAILURE)
     places = _places(alert)
     place = places.get(outcome.location)
-    if _is_late(outcome, place.seen_ms if place else alert.data.get("until_ms", 0), table.now_ms):
+    if table.is_late(outcome, place.seen_ms if place else alert.data.get("until_ms", 0)):
         return
     if place is None:
         if outcome.verdict is not Verdict.BAD or outcome.role is not Role.SCHEDULED:
@@ -184,11 +141,6 @@ def _failure(table: _Table, check: Check, outcome: Outcome) -> None:
     _settle(table, check, alert, places, outcome)
 
 
-def _is_late(outcome: Outcome, seen_ms: int, now_ms: int) -> bool:
-    """Not newer than what we know. A mark in the future (the clock was set back) is disbelieved, or it would deafen us."""
-    return outcome.at_ms <= seen_ms <= now_ms + outcome.every_ms
-
-
 def _count(place: _Place, outcome: Outcome) -> None:
     if outcome.verdict is Verdict.UNKNOWN:
         place.unknown += 1
@@ -199,7 +151,7 @@ def _count(place: _Place, outcome: Outcome) -> None:
         place.bad, place.good_ms = 0, place.good_ms if place.good > 1 else outcome.at_ms
 
 
-def _settle(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+def _settle(table: Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
     """The alert's next state, from its locations."""
     if alert.state is AlertState.FIRING:
         _go_on(table, check, alert, places, outcome)
@@ -218,7 +170,7 @@ def _fires(place: _Place, check: Check, is_refusing: bool) -> bool:  # noqa: FBT
     return place.bad >= IN_A_ROW or (place.bad > 0 and (is_refusing or 0 < check.confirm <= place.again))
 
 
-def _fire(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+def _fire(table: Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
     place = places[outcome.location]
     roof = _roof(table, check)
     shown = table.newest.get((check.name, outcome.location), outcome)
@@ -236,7 +188,7 @@ def _severity(_outcome: Outcome) -> str:
     return "ticket"
 
 
-def _go_on(table: _Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
+def _go_on(table: Table, check: Check, alert: Alert, places: dict[str, _Place], outcome: Outcome) -> None:
     """An open episode: it goes on, ends, or, when its parent's has ended without it, is told by itself."""
     counted = outcome.role is Role.SCHEDULED
     data = {
@@ -245,7 +197,7 @@ def _go_on(table: _Table, check: Check, alert: Alert, places: dict[str, _Place],
     }
     well = [p for p in places.values() if p.good >= IN_A_ROW]
     data["end_ms"] = max([data.get("end_ms", 0), *(p.good_ms for p in well)])
-    ailing = {n: p for n, p in places.items() if p.good < IN_A_ROW and not _is_forgotten(p.seen_ms, check, table)}
+    ailing = {n: p for n, p in places.items() if p.good < IN_A_ROW and not table.is_forgotten(p.seen_ms, check)}
     alert = replace(alert, data={**data, "places": _written(ailing)})
     if not ailing:
         _end(table, alert, outcome.at_ms, "")
@@ -256,11 +208,7 @@ def _go_on(table: _Table, check: Check, alert: Alert, places: dict[str, _Place],
     table.put(alert)
 
 
-def _is_forgotten(seen_ms: int, check: Check, table: _Table) -> bool:
-    return table.now_ms - seen_ms > max(_FORGET_MS, 3 * check.every_ms)
-
-
-def _end(table: _Table, alert: Alert, at_ms: int, reason: str) -> None:
+def _end(table: Table, alert: Alert, at_ms: int, reason: str) -> None:
     """Ends the episode; who was told of it hears of its end."""
     data = alert.data
     if is_told(alert):
@@ -271,26 +219,25 @@ def _end(table: _Table, alert: Alert, at_ms: int, reason: str) -> None:
     table.put(Alert(subject=alert.subject, rule=alert.rule, data={"until_ms": at_ms}))
 
 
-def _end_unwatched(table: _Table) -> None:
+def _end_unwatched(table: Table) -> None:
     """A check that was removed, renamed or disabled, or that an SLO speaks for now: an open episode of it would never end."""
     declared = {c.name: c for c in table.suite.checks}
     for alert in list(table.book.values()):
-        is_failure = alert.rule == FAILURE
-        if (is_failure or alert.rule.startswith(WARN)) and alert.state is not AlertState.INACTIVE:
-            reason = _why_unwatched(table.suite, declared.get(alert.subject), is_failure=is_failure)
+        if alert.rule == FAILURE and alert.state is not AlertState.INACTIVE:
+            reason = _why_unwatched(table.suite, declared.get(alert.subject))
             if reason:
                 _end(table, alert, table.now_ms, reason)
 
 
-def _why_unwatched(suite: Suite, check: Check | None, *, is_failure: bool) -> str:
+def _why_unwatched(suite: Suite, check: Check | None) -> str:
     if check is None:
         return "is no longer declared"
     if not check.is_enabled:
         return "is disabled"
-    return SPOKEN_FOR if is_failure and not alerts_by_itself(suite, check) else ""
+    return "" if alerts_by_itself(suite, check) else SPOKEN_FOR
 
 
-def _remind(table: _Table) -> None:
+def _remind(table: Table) -> None:
     """Who asked for it hears again of failures that go on."""
     names = {c.name for c in table.suite.checks if not is_held(table.suite, c.name, table.now_ms)}
     for alert in [a for a in table.book.values() if a.rule == FAILURE and a.subject in names]:
@@ -301,54 +248,6 @@ def _remind(table: _Table) -> None:
                 "kind": REMIND, "only": name, "what": alert.data.get("what", ""), "since_ms": alert.since_ms,
                 "fired_ms": reminders.began_ms(alert),
             })
-
-
-# --- the rule `warn:ID` --------------------------------------------------------------------------------------------
-
-
-def _warnings(table: _Table, check: Check, outcome: Outcome) -> None:
-    """Only a good outcome says that a warning is gone: a failure may have ended before it could be seen."""
-    if outcome.role is not Role.SCHEDULED or outcome.verdict is Verdict.UNKNOWN:
-        return
-    seen = {f.id: f for f in reversed(outcome.findings) if f.severity is Severity.WARN}
-    for finding in seen.values():
-        _appear(table, check, outcome, finding)
-    if outcome.verdict is Verdict.GOOD:
-        for rule in [r for r in table.rules.get(check.name, ()) if r.startswith(WARN) and r.removeprefix(WARN) not in seen]:
-            alert = table.get(check.name, rule)
-            if alert.state is AlertState.FIRING:
-                _disappear(table, check, alert, outcome)
-
-
-def _appear(table: _Table, check: Check, outcome: Outcome, finding: Finding) -> None:
-    alert = table.get(check.name, WARN + finding.id)
-    seen = dict(alert.data.get("seen", {}))
-    if alert.state is AlertState.FIRING:
-        if outcome.at_ms - seen.get(outcome.location, 0) > _FORGET_MS // 24:  # not every minute: each change is a write
-            table.put(replace(alert, data={**alert.data, "seen": {**seen, outcome.location: outcome.at_ms}}))
-        return
-    if _is_late(outcome, alert.data.get("until_ms", 0), table.now_ms):
-        return
-    episode = outcome_id(replace(outcome, check=f"{check.name}\0{finding.id}", foreign_id=""))
-    alert = replace(
-        alert, state=AlertState.FIRING, severity="warn", episode=episode, since_ms=outcome.at_ms,
-        data={"what": finding.message, "told": True, "seen": {outcome.location: outcome.at_ms}},
-    )
-    table.put(alert)
-    table.tell(alert, FIRING, outcome.at_ms, {
-        "what": finding.message, "since_ms": outcome.at_ms, "location": outcome.location, "every_ms": check.every_ms,
-        "findings": [finding_record(finding)], "verdict": outcome.verdict.value,
-    })
-
-
-def _disappear(table: _Table, check: Check, alert: Alert, outcome: Outcome) -> None:
-    if _is_late(outcome, alert.since_ms, table.now_ms):
-        return
-    left = {name: at for name, at in alert.data.get("seen", {}).items() if name != outcome.location and not _is_forgotten(at, check, table)}
-    alert = replace(alert, data={**alert.data, "seen": left})
-    table.put(alert)
-    if not left:
-        _end(table, alert, outcome.at_ms, "")
 
 
 # --- dependencies --------------------------------------------------------------------------------------------------
@@ -383,13 +282,13 @@ def covering(alerts: Iterable[Alert]) -> dict[str, str]:
     return found
 
 
-def _roof(table: _Table, check: Check) -> str:
+def _roof(table: Table, check: Check) -> str:
     """Whose open episode covers this one, "" if there is none."""
     covers = covering(table.book.values())
     return next((covers[name] for name in sorted(table.above[check.name]) if name in covers), "")
 
 
-def _with_dependents(table: _Table, event: Event) -> Event:
+def _with_dependents(table: Table, event: Event) -> Event:
     """A parent's message names the dependents that are bad as well."""
     if event.rule != FAILURE:
         return event
@@ -401,7 +300,7 @@ def _with_dependents(table: _Table, event: Event) -> Event:
 # --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def _evidence(table: _Table, check: Check, alert: Alert, place: _Place, outcome: Outcome) -> dict[str, Any]:
+def _evidence(table: Table, check: Check, alert: Alert, place: _Place, outcome: Outcome) -> dict[str, Any]:
     """What an engineer needs of the failing outcome, JSON values only; the runner has redacted it."""
     failed = [finding_record(f) for f in outcome.findings if f.severity is Severity.FAIL]
     phases = outcome.phases

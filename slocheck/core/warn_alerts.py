@@ -23,6 +23,7 @@ from slocheck.core.records import computed_id, finding_record
 
 WARN = "warn:"
 
+_HEARD = ("told", "told_ms", "heard", "named")  # what people know of an episode
 _REFRESH_MS = 3_600_000  # when it was seen is not written every minute: each change is a write
 
 
@@ -59,7 +60,8 @@ def take(table: Table, check: Check, outcome: Outcome, manner: Manner) -> None:
     if outcome.role is not Role.SCHEDULED or outcome.verdict is Verdict.UNKNOWN:
         return
     sights = {(s.subject, s.rule): s for s in _sights(check, outcome, manner)}
-    left = [key for key in table.held.get(_place(outcome), ()) if key not in sights]
+    stricter = {(s.subject, rule) for s in sights.values() for rule in _stricter(s, manner)}
+    left = [key for key in table.held.get(_place(outcome), ()) if key not in sights and key not in stricter]
     for sight in sights.values():
         same = [key for key in left if finding_id(key[1]) == sight.finding.id]
         _appear(table, check, outcome, sight, manner, _open_ones(table, same, outcome))
@@ -178,24 +180,32 @@ def _go_on(table: Table, check: Check, outcome: Outcome, sight: _Sight, alert: A
 
 
 def _open(table: Table, check: Check, outcome: Outcome, sight: _Sight, before: Alert, left: Sequence[Alert]) -> None:
-    moved = left[0] if left and sight.thing.moves else None
-    alert = _opened(table, outcome, sight, {"told_ms": before.data.get("told_ms", 0), **_taken_over(table, outcome, sight)})
-    if moved is not None:  # the same trouble goes on elsewhere, and whoever was told of it knows it
-        same = {name: moved.data[name] for name in ("told", "told_ms", "heard", "named") if name in moved.data}
-        alert = replace(alert, episode=moved.episode, since_ms=moved.since_ms, data={**alert.data, **same})
+    milder = _milder(table, sight)
+    alert = _opened(table, outcome, sight, {"told_ms": before.data.get("told_ms", 0), **(_taken_over(milder, sight) if milder else {})})
+    is_silent, known = _was_told(before, outcome.at_ms), milder
+    if left and sight.thing.moves:  # the same trouble goes on elsewhere, and whoever was told of it knows it
+        is_silent, known = True, left[0]
+        same = {name: known.data[name] for name in _HEARD if name in known.data}
+        alert = replace(alert, since_ms=known.since_ms, data={**alert.data, **same})
+    if is_silent and known is not None:
+        alert = replace(alert, episode=known.episode)
+    if milder is not None:
+        _close(table, milder, outcome.at_ms)
     table.put(alert)
     for place in _seen(alert):
         _hold(table, place, alert)
-    if moved is None and not _was_told(before, outcome.at_ms):
+    if not is_silent:
         _tell(table, check, outcome, sight, alert)
 
 
-def _taken_over(table: Table, outcome: Outcome, sight: _Sight) -> dict[str, Any]:
-    """What the milder finding's episode leaves to this one, whose end is its end too."""
+def _milder(table: Table, sight: _Sight) -> Alert | None:
+    """The open episode of the finding that this one is stricter than."""
     milder = table.get(sight.subject, _rule(sight.kind.stricter_than, sight.thing))
-    if not sight.kind.stricter_than or milder.state is not AlertState.FIRING:
-        return {}
-    _close(table, milder, outcome.at_ms)
+    return milder if sight.kind.stricter_than and milder.state is AlertState.FIRING else None
+
+
+def _taken_over(milder: Alert, sight: _Sight) -> dict[str, Any]:
+    """What the milder finding's episode leaves to this one, whose end is its end too."""
     is_told = bool(milder.data.get("told"))
     heard = milder.data.get("heard") or [milder.severity] * is_told
     return {
@@ -223,8 +233,11 @@ def _episode(table: Table, sight: _Sight, at_ms: int) -> str:
 
 def _is_outdone(table: Table, sight: _Sight, manner: Manner) -> bool:
     """Whether the same thing is in an open episode of a stricter finding."""
-    stricter = [name for name, kind in manner.findings.items() if kind.stricter_than == sight.finding.id]
-    return any(table.get(sight.subject, _rule(name, sight.thing)).state is AlertState.FIRING for name in stricter)
+    return any(table.get(sight.subject, rule).state is AlertState.FIRING for rule in _stricter(sight, manner))
+
+
+def _stricter(sight: _Sight, manner: Manner) -> list[str]:
+    return [_rule(name, sight.thing) for name, kind in manner.findings.items() if kind.stricter_than == sight.finding.id]
 
 
 def _was_told(alert: Alert, at_ms: int) -> bool:
@@ -273,9 +286,13 @@ def _leave_out_unwatched(table: Table, alert: Alert, declared: Mapping[str, Chec
 
 
 def _end(table: Table, alert: Alert, at_ms: int, reason: str) -> None:
-    """Who was told of it hears of its end, unless it goes on about another thing."""
+    """Who was told of it hears of its end; where the same episode goes on about another thing, of the end of that."""
     others = (a for a in table.book.values() if a.episode == alert.episode and a.rule != alert.rule and a.state is AlertState.FIRING)
-    if alert.data.get("told") and next(others, None) is None:
+    other = next(others, None) if alert.data.get("told") else None
+    if other is not None:
+        same = {name: alert.data[name] for name in _HEARD if name in alert.data}
+        table.put(replace(other, data={**other.data, **same}))
+    elif alert.data.get("told"):
         checks = alert.data.get("checks", [alert.subject])
         named = {"named": alert.data["named"]} if "named" in alert.data else {}
         table.tell(alert, RESOLVED, at_ms, {

@@ -9,6 +9,7 @@ Times are UTC, with the day where it is not the event's own. No number stands wi
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from slocheck.core.excerpt import one_line, printable
 from slocheck.core.model import Event
 from slocheck.core.reminders import REMIND
 from slocheck.core.units import instant
+from slocheck.core.warn_alerts import WARN, finding_id
 
 WORDS = ("PAGE", "TICKET", "STALE", "WARN", "DRILL", "DIGEST", "REPORT", "RESOLVED")
 """The first words of messages, the most urgent first."""
@@ -43,7 +45,12 @@ def word(event: Event) -> Worded:
     """The event as a message."""
     sentence, lines = _form(event)(event)
     text = "\n".join(line for line in map(_line, lines) if line)
-    return Worded(title=f"{event.word} {event.subject} ({event.suite}): {_cut(sentence, 2 * _LONGEST_SENTENCE)}", body=text)
+    return Worded(title=f"{event.word} {_subject(event)} ({event.suite}): {_cut(sentence, 2 * _LONGEST_SENTENCE)}", body=text)
+
+
+def _subject(event: Event) -> str:
+    """The check, where a thing that several checks may share is seen by one only."""
+    return _cut(str(event.data.get("named") or event.subject), _LONGEST_SENTENCE)
 
 
 def digest(events: Sequence[Event]) -> Worded:
@@ -88,7 +95,7 @@ _Form = Callable[[Event], tuple[str, list[str]]]
 
 
 def _form(event: Event) -> _Form:
-    is_end, is_warning = event.word == "RESOLVED", event.rule.startswith("warn:")
+    is_end, is_warning = event.word == "RESOLVED", event.rule.startswith(WARN)
     if event.rule == DRILL_RULE:
         return _drill_over if is_end else _drill
     if event.rule == BURN:
@@ -140,9 +147,9 @@ def _resolved(event: Event) -> tuple[str, list[str]]:
 def _warn(event: Event) -> tuple[str, list[str]]:
     data = event.data
     calm = "; nothing is down, no budget is spent" if data.get("verdict") == "good" else ""
-    name = event.rule.removeprefix("warn:")
+    after = "nothing: this was a single event" if data.get("is_once") else "you hear of it once more, when it is gone"
     return f"{_what(data)}{calm}", [
-        *_findings(data), _asked(data), "next: you hear of it once more, when it is gone", f"what it means: slocheck explain {name}",
+        *_findings(data), *_seen_by(data), _asked(data), f"next: {after}", f"what it means: slocheck explain {finding_id(event.rule)}",
         _more(event),
     ]
 
@@ -152,7 +159,9 @@ def _gone(event: Event) -> tuple[str, list[str]]:
     since_ms = data.get("since_ms", event.at_ms)
     if data.get("reason"):
         return f"{data['reason']}, so nobody asks any more; its warning was: {_what(data)}", [_more(event)]
-    return f"gone after {lasting(event.at_ms - since_ms)}: {_what(data)}", [f"seen since {at(since_ms, event.at_ms)}", _more(event)]
+    return f"gone after {lasting(event.at_ms - since_ms)}: {_what(data)}", [
+        f"seen since {at(since_ms, event.at_ms)}", *_seen_by(data), _more(event),
+    ]
 
 
 def _drill(event: Event) -> tuple[str, list[str]]:
@@ -187,6 +196,16 @@ def _findings(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"and {count(data['more_findings'], 'more finding')}"
 
 
+def _seen_by(data: Mapping[str, Any]) -> list[str]:
+    """Every check that sees it, where it is more than one: a few lines of names."""
+    checks = [str(name) for name in data.get("checks", ())]
+    if len(checks) < 2:
+        return []
+    text = f"on {count(len(checks), 'check')}: {', '.join(checks)}"
+    lines = textwrap.wrap(text, _LONGEST_LINE, break_on_hyphens=False)
+    return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], "and more: slocheck alerts list"]
+
+
 def _timing(data: Mapping[str, Any]) -> str:
     phases = [f"{name} {_ms(us)}" for name, us in data.get("phases_us", {}).items() if us is not None]
     if data.get("latency_us") is not None:
@@ -218,7 +237,8 @@ def _repeat(data: Mapping[str, Any]) -> list[str]:
 
 
 def _more(event: Event) -> str:
-    return f"more: slocheck history {shlex.quote(event.subject)}"
+    checks = event.data.get("checks") or [event.subject]
+    return f"more: slocheck history {shlex.quote(str(checks[0]))}"
 
 
 def listed(names: Sequence[str]) -> str:
