@@ -23,7 +23,6 @@ from slocheck.core.records import computed_id, finding_record
 
 WARN = "warn:"
 
-_HEARD = ("told", "told_ms", "heard", "named")  # what people know of an episode
 _REFRESH_MS = 3_600_000  # when it was seen is not written every minute: each change is a write
 
 
@@ -185,8 +184,7 @@ def _open(table: Table, check: Check, outcome: Outcome, sight: _Sight, before: A
     is_silent, known = _was_told(before, outcome.at_ms), milder
     if left and sight.thing.moves:  # the same trouble goes on elsewhere, and whoever was told of it knows it
         is_silent, known = True, left[0]
-        same = {name: known.data[name] for name in _HEARD if name in known.data}
-        alert = replace(alert, since_ms=known.since_ms, data={**alert.data, **same})
+        alert = replace(_knowing(alert, known), since_ms=known.since_ms)
     if is_silent and known is not None:
         alert = replace(alert, episode=known.episode)
     if milder is not None:
@@ -196,6 +194,13 @@ def _open(table: Table, check: Check, outcome: Outcome, sight: _Sight, before: A
         _hold(table, place, alert)
     if not is_silent:
         _tell(table, check, outcome, sight, alert)
+
+
+def _knowing(alert: Alert, known: Alert) -> Alert:
+    """With what people know of that other episode, which is the same trouble."""
+    same = {name: known.data[name] for name in ("told", "heard", "named") if name in known.data}
+    told_ms = max(alert.data.get("told_ms", 0), known.data.get("told_ms", 0))
+    return replace(alert, data={**alert.data, **same, "told_ms": told_ms})
 
 
 def _milder(table: Table, sight: _Sight) -> Alert | None:
@@ -290,8 +295,7 @@ def _end(table: Table, alert: Alert, at_ms: int, reason: str) -> None:
     others = (a for a in table.book.values() if a.episode == alert.episode and a.rule != alert.rule and a.state is AlertState.FIRING)
     other = next(others, None) if alert.data.get("told") else None
     if other is not None:
-        same = {name: alert.data[name] for name in _HEARD if name in alert.data}
-        table.put(replace(other, data={**other.data, **same}))
+        table.put(_knowing(other, alert))
     elif alert.data.get("told"):
         checks = alert.data.get("checks", [alert.subject])
         named = {"named": alert.data["named"]} if "named" in alert.data else {}

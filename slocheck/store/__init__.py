@@ -151,7 +151,8 @@ class Store(Protocol):
     def commit(self, alerts: Sequence[Alert], events: Sequence[tuple[Event, Sequence[str]]], *, now_ms: int) -> int:
         """The new states of alerts and, in the SAME transaction, one outbox row per event and destination name.
 
-        Rows that exist already (same event key and destination) are left alone. Returns the rows added.
+        Rows that exist already (same event key and destination) are left alone. Returns the rows added. An alert that holds
+        nothing (all but its subject and rule is as if it had never been) is not kept.
         """
         ...
 

@@ -268,7 +268,7 @@ def test_the_finding_of_a_rule():
 STEP = st.tuples(st.sampled_from("ab"), st.sampled_from(["", "!", "?", "soon:A", "soon:B", "soon:A,B", "critical:A", "old:A", "old:B", "changed:A"]))
 
 
-@settings(max_examples=int(__import__('os').environ.get('HE','150')), deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_whatever_happens_nothing_storms_and_every_beginning_has_its_end(steps):
     run = Shared("a", "b")

@@ -111,6 +111,28 @@ TEXTS = [
     ("a warning whose check is disabled", event("RESOLVED", "cert", "warn:x", what="w", reason="is disabled"), """\
         RESOLVED cert (shop-api): is disabled, so nobody asks any more; its warning was: w
         more: slocheck history cert"""),
+    ("a page of a thing that two checks share", event(
+        "PAGE", "certificate *.example.com", "warn:tls.cert.expiry_critical 9f2c9f2c9f2c9f2c", checks=["shop", "web"], verdict="good",
+        what="certificate of *.example.com ends in 2 d 3 h (24 Nov 13:42 UTC)", location="local", every_ms=3_600_000,
+    ), """\
+        PAGE certificate *.example.com (shop-api): certificate of *.example.com ends in 2 d 3 h (24 Nov 13:42 UTC); nothing is down, no budget is spent
+        on 2 checks: shop, web
+        asked every 1 h from local
+        next: you hear of it once more, when it is gone
+        what it means: slocheck explain tls.cert.expiry_critical
+        more: slocheck history shop"""),
+    ("a thing that one check alone has goes by the check's name", event(
+        "RESOLVED", "certificate *.example.com", "warn:x 9f2c", what="w", named="shop", checks=["shop", "web"], since_ms=T - MINUTE,
+    ), """\
+        RESOLVED shop (shop-api): gone after 1 min: w
+        seen since 10:41 UTC
+        on 2 checks: shop, web
+        more: slocheck history shop"""),
+    ("an event", event("TICKET", "cert", "warn:x 9f2c", what="another organisation signed it", verdict="good", is_once=True, checks=["cert"]), """\
+        TICKET cert (shop-api): another organisation signed it; nothing is down, no budget is spent
+        next: nothing: this was a single event
+        what it means: slocheck explain x
+        more: slocheck history cert"""),
     ("a drill", event("DRILL", "oncall", "drill"), """\
         DRILL oncall (shop-api): this is a test of the alert path, started by hand at 10:42 UTC; nothing is wrong; expect a second message that resolves it
         more: slocheck alerts list"""),
@@ -124,6 +146,16 @@ TEXTS = [
 def test_the_text(happened, text):
     worded = word(happened)
     assert f"{worded.title}\n{worded.body}" == dedent(text)
+
+
+def test_many_checks_are_named_on_a_few_lines_and_the_rest_is_counted():
+    names = [f"a-host-with-a-rather-long-name-{n:04}" for n in range(400)]
+    lines = word(event("WARN", "certificate x", "warn:x 9f2c", what="w", checks=names)).body.splitlines()
+    assert lines[0].startswith("on 400 checks: a-host-with-a-rather-long-name-0000, ")
+    assert all(len(line) <= 500 for line in lines)
+    assert "…" not in "".join(lines)
+    assert "and more: slocheck alerts list" in lines
+    assert len(lines) == 16
 
 
 def test_a_digest_names_the_worst_first_and_says_how_many():

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slocheck.core.maintenance import identity
-from slocheck.core.model import AlertState, Delivery, Maintenance, Outcome, Point, Role, Severity, Sli, Verdict
+from slocheck.core.model import Alert, AlertState, Delivery, Maintenance, Outcome, Point, Role, Severity, Sli, Verdict
 from slocheck.core.records import outcome_id
 from slocheck.core.sketch import Sketch
 from slocheck.core.sli import sli_verdict
@@ -482,6 +482,11 @@ class Messages(Opened):
         first = store.messages()[0]
         assert (first.event, first.destination, first.state, first.attempts, first.created_ms) == (event(1), "team", "pending", 0, NOON)
         assert store.commit([], [], now_ms=NOON) == 0
+
+    def test_an_alert_that_holds_nothing_is_not_kept(self, store):
+        store.commit([alert(subject="a"), alert(subject="b")], [], now_ms=NOON)
+        store.commit([Alert(subject="a", rule="state")], [], now_ms=NOON)
+        assert [a.subject for a in store.alerts()] == ["b"]
 
     def test_an_alert_is_one_per_subject_and_rule(self, store):
         store.commit([alert(subject="b"), alert(subject="a")], [], now_ms=NOON)
