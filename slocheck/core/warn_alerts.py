@@ -266,16 +266,16 @@ def _disappear(table: Table, alert: Alert, outcome: Outcome) -> None:
     place, seen = _place(outcome), _seen(alert)
     if table.is_late(outcome, seen.get(place, 0)):
         return
-    declared = {c.name: c for c in table.suite.checks}
-    left = {p: at for p, at in seen.items() if p != place and not _is_lost(table, p, at, declared)}
-    if left:
-        table.put(replace(alert, data={**alert.data, "seen": left}))
+    seen.pop(place)
+    if any(not _is_lost(table, p, at) for p, at in seen.items()):
+        table.put(replace(alert, data={**alert.data, "seen": seen}))
     else:
         _end(table, alert, outcome.at_ms, "")
 
 
-def _is_lost(table: Table, place: str, at_ms: int, declared: Mapping[str, Check]) -> bool:
-    check = declared.get(place.rpartition("@")[0])
+def _is_lost(table: Table, place: str, at_ms: int) -> bool:
+    name = place.rpartition("@")[0]
+    check = next((c for c in table.suite.checks if c.name == name), None)
     return check is None or not check.is_enabled or table.is_forgotten(at_ms, check)
 
 

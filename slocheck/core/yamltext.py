@@ -44,10 +44,20 @@ def _escaped(char: str) -> str:
 def flow(value: Any) -> str:
     """`{latency: 300ms}`, `[home, orders]`."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(flow, value)) + "]"
+        return "{" + ", ".join(f"{_inside(k)}: {flow(v) if _is_many(v) else _inside(v)}" for k, v in value.items()) + "}"
+    if _is_many(value):
+        return "[" + ", ".join(flow(v) if _is_many(v) else _inside(v) for v in value) + "]"
     return scalar(value)
+
+
+def _is_many(value: Any) -> bool:
+    return isinstance(value, Mapping | Sequence) and not isinstance(value, str)
+
+
+def _inside(value: Any) -> str:
+    """A scalar between braces, where a question mark ends a plain one for PyYAML."""
+    text = scalar(value)
+    return double_quoted(text) if "?" in text and not text.startswith('"') else text
 
 
 def block(value: Any, depth: int = 0) -> Iterator[str]:

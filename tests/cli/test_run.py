@@ -196,7 +196,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(target, tmp_path):
 
     suite(tmp_path, TWELVE_LINES.format(url=target.url))
     code = "import sys\nfrom slocheck.cli import group\nsys.exit(group.run(['explain', 'endpoint']))"
-    command = f'{sys.executable} -c "{code}" | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}'
+    command = f'"{sys.executable}" -c "{code}" | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=clean_env(), capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.stderr) == ("0", "")
 

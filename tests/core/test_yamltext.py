@@ -37,6 +37,11 @@ def test_quotes_stand_only_where_they_are_needed(value, text):
     assert scalar(value) == text
 
 
+@pytest.mark.parametrize("value", [{"A?": False}, {"url": "/videos?a=b"}, ["A?", {"b?c": "d?"}]])
+def test_a_question_mark_between_braces_is_read_by_everybody(value):
+    assert yaml.safe_load(f"x: {flow(value)}") == {"x": value}
+
+
 def test_lists_of_mappings_and_empty_ones_have_their_usual_form():
     assert list(block({"a": [{"b": 1, "c": [2, {"d": []}]}, "e"], "f": {}})) == [
         "a:", "  - b: 1", "    c:", "      - 2", "      - d: []", "  - e", "f: {}",

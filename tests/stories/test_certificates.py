@@ -91,10 +91,11 @@ def test_a_wildcard_certificate_on_fifty_hosts_is_one_ticket_with_their_names_an
     it = hosts(*names)
     it.serve(it.leaf(SOON))
     with it.up() as port:
-        assert it.hour(port, every_host=True) == [
+        (told,) = it.hour(port, every_host=True)
+        assert told == (
             "TICKET certificate *.example.test (shop-api): certificate of *.example.test ends in 14 d 23 h (7 Dec 10:00 UTC); "
-            "nothing is down, no budget is spent",
-        ]
+            "nothing is down, no budget is spent"
+        )
         body = it.post.parcels[0].body
         assert body.count("web-") == 51  # each host, and where to look
         assert all(name in body for name in names)
