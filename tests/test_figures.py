@@ -332,13 +332,14 @@ def test_hours_that_were_pruned_stay_known_and_such_that_never_were_are_unknown(
 # --- alerts ---
 
 
-def alert(subject: str, state: AlertState = AlertState.FIRING, since_ms: int = NOW - 1) -> Alert:
-    return Alert(subject=subject, rule="state", state=state, severity="ticket", episode="e1", since_ms=since_ms)
+def alert(subject: str, state: AlertState = AlertState.FIRING, since_ms: int = NOW - 1, severity: str = "ticket") -> Alert:
+    return Alert(subject=subject, rule="state", state=state, severity=severity, episode="e1", since_ms=since_ms)
 
 
 @pytest.mark.parametrize(("said", "word"), [
     (alert("availability"), "at_risk"), (alert("home"), "at_risk"), (alert("other"), "met"),
     (alert("home", AlertState.PENDING), "met"), (alert("home", AlertState.FROZEN), "met"), (alert("home", since_ms=NOW + 1), "met"),
+    (alert("home", severity="warn"), "met"),
 ])
 def test_an_alert_that_fires_puts_its_objective_at_risk(said, word):
     store = stored(*row("g" * 61, NOW))

@@ -118,7 +118,9 @@ class _Scope:
 
     def statuses(self, alerts: Sequence[Alert]) -> list[SloStatus]:
         watched = {self.slo.name, *self.slo.checks}
-        is_firing = any(a.state is AlertState.FIRING and a.subject in watched and a.since_ms <= self.now_ms for a in alerts)
+        is_firing = any(
+            a.state is AlertState.FIRING and a.severity != "warn" and a.subject in watched and a.since_ms <= self.now_ms for a in alerts
+        )
         sums = self.ledger.sums(self.frame)
         return [  # alerts watch the first objective
             slo.evaluate(self.slo, objective, self.frame, sums, as_of_ms=self.now_ms, is_firing=is_firing and not index)
