@@ -14,6 +14,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator
+from copy import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,10 @@ def commands_page() -> str:
 
 
 def help_of(command: click.Command, path: str) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    """The help as a user reads it. A command keeps its first help option, so a fresh copy is asked: what ran before must not show."""
+    command = copy(command)
+    command._help_option = None
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100, help_option_names=["-h", "--help"])
     return "\n".join(line.rstrip() for line in command.get_help(context).rstrip().splitlines())
 
 

@@ -143,13 +143,11 @@ def test_shards_take_each_check_once(tmp_path, target):
 
 
 def test_a_confirmed_failure_is_not_confirmed_again_at_once(tmp_path, target, store):
-    from slocheck.adapters.clock import FastClock
-
     target.status = 500
     path = tmp_path / "checks.yaml"
     path.write_text(f'suite: s\nchecks:\n  - {{name: home, kind: endpoint, url: "{target.url}/", every: 60s, confirm: 2}}\n')
     suite = config.load(path, env={})
-    means = Means(clock=FastClock(1), confirm_gap=timedelta(milliseconds=1))
+    means = Means(confirm_gap=timedelta(milliseconds=1))
     roles = [[o.role.value for o in tick(suite, store, means=means).outcomes] for _ in range(2)]
     assert roles == [["scheduled", "confirm", "confirm"], ["scheduled"]]
 

@@ -27,26 +27,3 @@ class SystemClock:
         import asyncio
 
         await asyncio.sleep(seconds)
-
-
-class FastClock:
-    """A clock that runs `factor` times as fast as the machine's: the demo shows an hour in a minute with it.
-
-    Only `now_ms` and `sleep` are fast. What is measured (latency, phases) stays in real microseconds.
-    """
-
-    def __init__(self, factor: int, start_ms: int | None = None) -> None:
-        self.factor = factor
-        self._start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
-        self._zero_ns = time.perf_counter_ns()
-
-    def now_ms(self) -> int:
-        return self._start_ms + (time.perf_counter_ns() - self._zero_ns) * self.factor // 1_000_000
-
-    def monotonic_ns(self) -> int:
-        return time.perf_counter_ns()
-
-    async def sleep(self, seconds: float) -> None:
-        import asyncio
-
-        await asyncio.sleep(seconds / self.factor)

@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slocheck.cli.context import App, Exit, ExitCode, pass_app
+from slocheck.cli.values import duration, near
 from slocheck.core.errors import UserError
 from slocheck.core.model import Check, Outcome, Suite, Tick, Verdict
-from slocheck.core.units import duration_text, parse_duration
+from slocheck.core.units import duration_text
 
 if TYPE_CHECKING:
     from slocheck.pipeline import Selection
 
 FORMATS = ("table", "json", "ndjson", "junit", "markdown", "github")
-
-
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
-    try:
-        return None if value is None else parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -45,12 +39,12 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--tag", "tags", multiple=True, help="Only checks with this tag.")
 @click.option("--kind", "kinds", multiple=True, help="Only checks of this kind.")
 @click.option("--dry-run", is_flag=True, help="Show what would be asked; send nothing, record nothing.")
-@click.option("--for", "span", metavar="DURATION", callback=_duration, help="Go on for this long (a loop in one CI job).")
-@click.option("--every", metavar="DURATION", callback=_duration, default="60s", show_default=True, help="Pace of --for.")
+@click.option("--for", "span", metavar="DURATION", callback=duration, help="Go on for this long (a loop in one CI job).")
+@click.option("--every", metavar="DURATION", callback=duration, default="60s", show_default=True, help="Pace of --for.")
 @click.option("--location", help="Where this runs; default the suite's `location`.")
 @click.option("--shard", metavar="I/N", callback=_shard, help="Only the I-th of N shares of the checks.")
 @click.option("--no-record", is_flag=True, help="Keep nothing: no outcome, no alert, no message.")
-@click.option("--deadline", metavar="DURATION", callback=_duration, default="10m", show_default=True, help="The whole run ends by then.")
+@click.option("--deadline", metavar="DURATION", callback=duration, default="10m", show_default=True, help="The whole run ends by then.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets.")
 @click.option("--out", "outs", metavar="FORMAT:PATH", multiple=True, help="Write another format to a file as well.")
 @click.option("--fail-on", type=click.Choice(["checks", "slo", "budget", "never"]), default="checks", show_default=True,
@@ -101,7 +95,7 @@ def _meant(selection: Selection, suite: Suite) -> Selection:
     try:
         fitting = select(suite, replace(meant, shard=None))
     except KeyError as error:
-        raise UserError(f"no check is named {error.args[0]}", hint=_near(str(error.args[0]), list(there))) from None
+        raise UserError(f"no check is named {error.args[0]}", hint=near(str(error.args[0]), list(there))) from None
     if not fitting and (names or selection.tags or selection.kinds):
         raise UserError("no check that is enabled fits all of these", hint="leave out a name, --tag or --kind")
     return meant
@@ -110,7 +104,7 @@ def _meant(selection: Selection, suite: Suite) -> Selection:
 def _known(complaint: str, wanted: tuple[str, ...], there: set[str]) -> None:
     for value in wanted:
         if value not in there:
-            raise UserError(f"{complaint} {value}", hint=_near(value, sorted(there)) if there else "")
+            raise UserError(f"{complaint} {value}", hint=near(value, sorted(there)) if there else "")
 
 
 def verdict_code(tick: Tick, fail_on: str) -> ExitCode:
@@ -170,13 +164,6 @@ def _store(app: App, selection: Selection) -> Any:
     from slocheck.store.sqlite import open_store
 
     return open_store(":memory:")
-
-
-def _near(name: str, names: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names[:12])}"
 
 
 def _live(app: App, form: str) -> Callable[[Outcome], None]:
